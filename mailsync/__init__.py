@@ -1,0 +1,19 @@
+"""mailsync: a live, complete, searchable copy of every mailbox in one SQLite file.
+
+The map, imports go down only (import-linter enforces it):
+
+      cli          daemon          tui             front ends: parse, render, serve. No SQL, no IMAP, no secrets
+          \\          |           /      demo       (demo: a mail server to try it on)
+                  engine                           the composition root: schedules, monitors, job workers
+      /        /      |
+    sync   pipeline  jobs                          siblings: none imports another
+        \\       |      /
+      accounts   imap   store                      the doors: secrets, server, disk
+            \\     |    /
+        config  model  privacy  errors  text       plain data and pure helpers
+
+Inside laws: the store is the only meeting point of engine and front ends (a front end reads tables and asks by
+inserting a job); commit, then tell; decide purely, act idempotently; every failure has a scope and a retry.
+"""
+
+__version__ = "0.1.0"

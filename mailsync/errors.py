@@ -1,0 +1,160 @@
+"""The error tree: every failure says what happened, what to try, who absorbs it and when to try again.
+
+    MailsyncError                    exit 1, engine,  never
+     |- UsageError                   exit 2           the command line is wrong
+     |   `- ConfigError              exit 2           config.toml is wrong (file, line, key)
+     |- NotFound                     exit 1           no such message, folder or account row
+     |- StoreError                   exit 1           the database file cannot be used
+     |   |- NewerSchema              exit 2           written by a newer mailsync
+     |   `- OwnedElsewhere           exit 1           another process runs the engine on this data directory
+     |- ConsentMissing               exit 3, account  the person has not allowed this
+     |- SignInFailed                 exit 3, account  the server refused the credentials
+     |   `- CredentialMissing        exit 3, account  there is no password to try
+     |- CertificateUntrusted         exit 2, account  TLS identity cannot be verified
+     |- InsecureConnection           exit 2, account  credentials would travel in the clear
+     |- Unreachable                  exit 4, account, backoff   DNS, refused, timed out
+     |   |- ConnectionLost           exit 4, account, backoff   it worked and then it stopped
+     |   `- Throttled                exit 4, account, backoff   the server asks us to slow down
+     |- ProtocolError                exit 1, account, backoff   an answer that cannot be understood or exceeds a limit
+     |- CommandRefused               exit 1, folder,  backoff   tagged NO or BAD
+     |- FolderDoubt                  exit 1, folder,  backoff   the answer would remove too much to be believed
+     `- MessageFailed                exit 1, message, backoff   one message could not be fetched or stored
+
+`scope` says who absorbs a failure, so one bad message never stops a folder, nor a folder an account.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Scope = Literal["message", "folder", "account", "engine"]
+Retry = Literal["never", "backoff", "now"]
+
+
+class MailsyncError(Exception):
+    """Something failed."""
+
+    exit_code: ClassVar[int] = 1
+    scope: Scope = "engine"
+    retry: Retry = "never"
+    hint: str = ""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str | None = None,
+        scope: Scope | None = None,
+        retry: Retry | None = None,
+    ) -> None:
+        super().__init__(message or (type(self).__doc__ or type(self).__name__).splitlines()[0])
+        if hint is not None:
+            self.hint = hint
+        if scope is not None:
+            self.scope = scope
+        if retry is not None:
+            self.retry = retry
+
+
+class UsageError(MailsyncError):
+    """The command line is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """The configuration is wrong."""
+
+
+class NotFound(MailsyncError):
+    """There is no such thing here."""
+
+
+class StoreError(MailsyncError):
+    """The database cannot be used."""
+
+
+class NewerSchema(StoreError):
+    """The database was written by a newer mailsync."""
+
+    exit_code = 2
+
+
+class OwnedElsewhere(StoreError):
+    """Another process runs the engine on this data directory."""
+
+
+class ConsentMissing(MailsyncError):
+    """Consent is missing."""
+
+    exit_code = 3
+    scope: Scope = "account"
+
+
+class SignInFailed(MailsyncError):
+    """The server refused the user name or password."""
+
+    exit_code = 3
+    scope: Scope = "account"
+
+
+class CredentialMissing(SignInFailed):
+    """No password is known for this account."""
+
+
+class CertificateUntrusted(MailsyncError):
+    """The server's certificate cannot be verified."""
+
+    exit_code = 2
+    scope: Scope = "account"
+
+
+class InsecureConnection(MailsyncError):
+    """The connection would not be encrypted."""
+
+    exit_code = 2
+    scope: Scope = "account"
+
+
+class Unreachable(MailsyncError):
+    """The server cannot be reached."""
+
+    exit_code = 4
+    scope: Scope = "account"
+    retry: Retry = "backoff"
+
+
+class ConnectionLost(Unreachable):
+    """The connection to the server was lost."""
+
+
+class Throttled(Unreachable):
+    """The server asks us to slow down."""
+
+
+class ProtocolError(MailsyncError):
+    """The server sent an answer that cannot be understood."""
+
+    scope: Scope = "account"
+    retry: Retry = "backoff"
+
+
+class CommandRefused(MailsyncError):
+    """The server refused a command."""
+
+    scope: Scope = "folder"
+    retry: Retry = "backoff"
+
+
+class FolderDoubt(MailsyncError):
+    """The server's answer would remove more than can be believed."""
+
+    scope: Scope = "folder"
+    retry: Retry = "backoff"
+
+
+class MessageFailed(MailsyncError):
+    """One message could not be fetched or stored."""
+
+    scope: Scope = "message"
+    retry: Retry = "backoff"

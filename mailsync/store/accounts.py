@@ -1,0 +1,58 @@
+"""`accounts`: the accounts of config.toml as the engine sees them, with their state."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from mailsync.model import AccountState
+
+
+def ensure(connection: sqlite3.Connection, accounts: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Rows for (name, email) in this order; returns ids by name. Accounts no longer named keep their mail."""
+    ids = {}
+    for position, (name, email) in enumerate(accounts):
+        connection.execute(
+            """INSERT INTO accounts (name, email, position) VALUES (?, ?, ?)
+               ON CONFLICT (name) DO UPDATE SET email = excluded.email, position = excluded.position""",
+            (name, email, position),
+        )
+        ids[name] = connection.execute("SELECT id FROM accounts WHERE name = ?", (name,)).fetchone()[0]
+    return ids
+
+
+def set_state(
+    connection: sqlite3.Connection, name: str, state: AccountState, at: float, detail: str = "", hint: str = ""
+) -> None:
+    connection.execute(
+        """UPDATE accounts SET state_since = iif(state = ?, state_since, ?), state = ?, state_detail = ?, state_hint = ?
+           WHERE name = ?""",
+        (state, at, state, detail, hint, name),
+    )
+
+
+def set_server(connection: sqlite3.Connection, name: str, server: str, capabilities: Iterable[str]) -> None:
+    """What the server calls itself and what it advertised after sign-in."""
+    connection.execute(
+        "UPDATE accounts SET server = ?, capabilities = ? WHERE name = ?",
+        (server, " ".join(sorted(capabilities)), name),
+    )
+
+
+def finish_sync(connection: sqlite3.Connection, name: str, at: float, error: str | None, hint: str) -> None:
+    """The outcome of a whole sync; `last_sync_at` moves only when it succeeded."""
+    connection.execute(
+        """UPDATE accounts SET error = ?, error_hint = ?, last_sync_at = iif(? IS NULL, ?, last_sync_at)
+           WHERE name = ?""",
+        (error, hint if error else None, error, at, name),
+    )
+
+
+def reset_states(connection: sqlite3.Connection, at: float) -> None:
+    """No engine runs: nothing is connected or syncing any more. Problems that need a person stay visible."""
+    connection.execute(
+        """UPDATE accounts SET state = 'disconnected', state_detail = '', state_hint = '', state_since = ?
+           WHERE state NOT IN ('needs_login', 'needs_consent', 'error', 'disconnected')""",
+        (at,),
+    )
+    connection.execute("UPDATE folders SET syncing = 0, watch = '', next_sync_at = NULL")

@@ -1,0 +1,247 @@
+"""The database file: one writer thread with a queue, pooled read-only connections, WAL.
+
+Durability. Batches commit with `synchronous = NORMAL`: a kill at any instruction loses nothing that was committed, a
+power cut may lose the last commits since the WAL was last forced to disk, never consistency; what is lost is simply
+not there and is fetched again. A write asked for with `durable=True` commits with FULL, which forces the whole WAL
+before it to disk as well. The end of each folder's sync is such a write: what a sync has reported as done survives
+a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mailsync.errors import NewerSchema, StoreError
+from mailsync.store import schema
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], Any]
+
+FILE_NAME = "mailsync.db"
+BUSY_SECONDS = 30.0
+"""How long a statement waits for another process's write transaction; those last milliseconds."""
+PAGE_SIZE = 8192
+"""Bytes. Compressed messages are a few kilobytes: larger pages mean fewer overflow pages per message."""
+CACHE_KIB = 8192
+WAL_PAGES = 2048
+"""Pages (16 MiB) after which a commit copies the WAL into the database: rarer copies, bounded file."""
+GROUP = 64
+"""Writes that wait together share one transaction, up to this many."""
+
+
+class Store:
+    """An open mailsync database. Thread-safe; close it when done."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._queue: queue.SimpleQueue[tuple[Operation, Future[Any], bool] | None] = queue.SimpleQueue()
+        self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+        self._all_readers: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._subscribers: list[Callable[[], None]] = []
+        self._version_connection = self._connect(read_only=True)
+        self._writer_connection = self._connect()
+        self._closed = False
+        self._thread = threading.Thread(target=self._write_loop, name="mailsync-writer", daemon=True)
+        self._thread.start()
+
+    # -- opening -----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, data_dir: Path, *, create: bool = True) -> Store:
+        """Open, create or migrate the database in `data_dir`.
+
+        Raises NewerSchema for a file of a later mailsync, StoreError for one that is not there (`create=False`),
+        cannot be opened or is no database. An older file is copied to `mailsync.db.v<N>.bak` before it is migrated.
+        """
+        path = data_dir / FILE_NAME
+        if not path.exists() and not create:
+            raise StoreError(f"no mailsync database at {path}", hint="run `mailsync sync` first, or check --data-dir")
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _prepare(path)
+            return cls(path)
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot use {path}: {error}", hint="check the disk and the file's permissions") from error
+        except OSError as error:
+            raise StoreError(f"cannot use {data_dir}: {error.strerror or error}", hint="check --data-dir") from error
+
+    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if read_only:
+            connection.execute("PRAGMA query_only = 1")
+        else:
+            connection.execute("PRAGMA foreign_keys = 1")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        return connection
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A read-only connection from the pool, in one snapshot for the length of the block."""
+        try:
+            connection = self._readers.get_nowait()
+        except queue.Empty:
+            connection = self._connect(read_only=True)
+            with self._lock:
+                self._all_readers.append(connection)
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._readers.put(connection)
+
+    async def aread(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `function(connection)` in a worker thread."""
+
+        def call() -> T:
+            with self.read() as connection:
+                return function(connection)
+
+        return await asyncio.to_thread(call)
+
+    def data_version(self) -> int:
+        """A number that differs from the last one when anything was committed since, by any process."""
+        with self._lock:
+            return int(self._version_connection.execute("PRAGMA data_version").fetchone()[0])
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    def write(self, function: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> Future[T]:
+        """Queue `function(connection)` for the writer thread; it runs whole or not at all.
+
+        The future holds its result once the transaction is committed. `durable` forces it to disk as well.
+        """
+        future: Future[T] = Future()
+        if self._closed:
+            raise StoreError("the database is closed")
+        self._queue.put((function, future, durable))
+        return future
+
+    async def awrite(self, function: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
+        """`write`, awaited. Cancelling the caller does not undo a write that is already queued."""
+        return await asyncio.shield(asyncio.wrap_future(self.write(function, durable=durable)))
+
+    def subscribe(self, callback: Callable[[], None]) -> None:
+        """Have `callback()` called, from the writer thread, after each commit of this process."""
+        with self._lock:
+            self._subscribers.append(callback)
+
+    def unsubscribe(self, callback: Callable[[], None]) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._subscribers.remove(callback)
+
+    def close(self) -> None:
+        """Finish what is queued, then close every connection. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        with self._lock:
+            for connection in (*self._all_readers, self._version_connection, self._writer_connection):
+                connection.close()
+
+    def _write_loop(self) -> None:
+        connection = self._writer_connection
+        running = True
+        while running:
+            item = self._queue.get()
+            batch = []
+            while True:
+                if item is None:
+                    running = False
+                    break
+                batch.append(item)
+                if len(batch) >= GROUP:
+                    break
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if batch:
+                self._commit(connection, batch)
+                with self._lock:
+                    subscribers = tuple(self._subscribers)
+                for callback in subscribers:
+                    callback()
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Operation, Future[Any], bool]]) -> None:
+        durable = any(item[2] for item in batch)
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            if durable:
+                connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            for function, future, _ in batch:
+                if not future.set_running_or_notify_cancel():
+                    continue
+                connection.execute("SAVEPOINT one")
+                try:
+                    result = function(connection)
+                except Exception as error:
+                    connection.execute("ROLLBACK TO one")
+                    connection.execute("RELEASE one")
+                    future.set_exception(error)
+                else:
+                    connection.execute("RELEASE one")
+                    done.append((future, result))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            failure = StoreError(f"cannot write {self.path}: {error}", hint="check free space and permissions")
+            for _, future, _ in batch:
+                if not future.done():
+                    future.set_exception(failure)
+            return
+        finally:
+            if durable:
+                connection.execute("PRAGMA synchronous = NORMAL")
+        for future, result in done:
+            future.set_result(result)
+
+
+def _prepare(path: Path) -> None:
+    """Create or migrate the file at `path` so that it has this program's schema."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        version = _version(connection)
+        if version > schema.VERSION:
+            raise NewerSchema(
+                f"{path} has schema {version}, this mailsync knows up to {schema.VERSION}",
+                hint="install a newer mailsync, or use another --data-dir",
+            )
+        if version == schema.VERSION:
+            return
+        if version > 0:
+            with contextlib.closing(sqlite3.connect(f"{path}.v{version}.bak")) as backup:
+                connection.backup(backup)
+        else:
+            connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+            connection.execute("PRAGMA journal_mode = WAL")
+        schema.migrate(connection)
+    finally:
+        connection.close()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

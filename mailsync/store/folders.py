@@ -1,0 +1,127 @@
+"""`folders`: what the server lists, the checkpoint of each folder, and its counters."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder as stored. `raw_name` is the name on the wire; the checkpoint fields are None before a first sync."""
+
+    id: int
+    name: str
+    raw_name: bytes
+    delimiter: str
+    special_use: str
+    uidvalidity: int | None
+    uidnext: int | None
+    highestmodseq: int | None
+    messages: int
+    first_sync_at: float | None
+    last_sync_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The server's numbers that a finished sync covers (of the EXAMINE that preceded its questions)."""
+
+    uidvalidity: int
+    uidnext: int | None
+    highestmodseq: int | None
+    messages: int
+
+
+_COLUMNS = "id, name, raw_name, delimiter, special_use, uidvalidity, uidnext, highestmodseq, messages, first_sync_at, last_sync_at"
+
+
+def present(connection: sqlite3.Connection, account_id: int) -> dict[str, Folder]:
+    """The folders that exist on the server as far as we know, by name."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM folders WHERE account_id = ? AND gone_at IS NULL ORDER BY name", (account_id,)
+    )
+    return {row["name"]: Folder(*row) for row in rows}
+
+
+def get(connection: sqlite3.Connection, folder_id: int) -> Folder:
+    return Folder(*connection.execute(f"SELECT {_COLUMNS} FROM folders WHERE id = ?", (folder_id,)).fetchone())
+
+
+def upsert(
+    connection: sqlite3.Connection, account_id: int, listed: Sequence[tuple[str, bytes, str, str, int | None, int | None]]
+) -> None:
+    """Note listed folders: (name, raw name, delimiter, special use, server's message count, server's bytes)."""
+    connection.executemany(
+        f"""INSERT INTO folders (account_id, name, raw_name, delimiter, special_use, server_messages, server_bytes)
+            VALUES ({account_id:d}, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (account_id, name) DO UPDATE SET raw_name = excluded.raw_name, delimiter = excluded.delimiter,
+                special_use = excluded.special_use, gone_at = NULL,
+                server_messages = coalesce(excluded.server_messages, server_messages),
+                server_bytes = coalesce(excluded.server_bytes, server_bytes)""",
+        listed,
+    )
+
+
+def start_sync(
+    connection: sqlite3.Connection, folder_id: int, uidvalidity: int, server_messages: int, strategy: str
+) -> None:
+    """A sync begins under this UIDVALIDITY: rows committed from here on belong to it."""
+    connection.execute(
+        """UPDATE folders SET uidvalidity = ?, server_messages = ?, strategy = ?, syncing = 1, error = NULL,
+                  error_hint = NULL WHERE id = ?""",
+        (uidvalidity, server_messages, strategy, folder_id),
+    )
+
+
+def forget_checkpoint(connection: sqlite3.Connection, folder_id: int) -> None:
+    """The next sync compares everything."""
+    connection.execute("UPDATE folders SET uidnext = NULL, highestmodseq = NULL WHERE id = ?", (folder_id,))
+
+
+def finish_sync(
+    connection: sqlite3.Connection, folder_id: int, checkpoint: Checkpoint, strategy: str, at: float
+) -> None:
+    """A sync is complete: the checkpoint lands in the same transaction as the last rows it covers."""
+    connection.execute(
+        """UPDATE folders SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, server_messages = ?, strategy = ?,
+                  last_sync_at = ?, first_sync_at = coalesce(first_sync_at, ?), syncing = 0, error = NULL,
+                  error_hint = NULL WHERE id = ?""",
+        (
+            checkpoint.uidvalidity,
+            checkpoint.uidnext,
+            checkpoint.highestmodseq,
+            checkpoint.messages,
+            strategy,
+            at,
+            at,
+            folder_id,
+        ),
+    )
+
+
+def fail_sync(connection: sqlite3.Connection, folder_id: int, error: str, hint: str) -> None:
+    connection.execute(
+        "UPDATE folders SET syncing = 0, error = ?, error_hint = ? WHERE id = ?", (error, hint, folder_id)
+    )
+
+
+def set_watch(connection: sqlite3.Connection, folder_id: int, watch: str) -> None:
+    """How changes of this folder are learned of: 'idle', 'poll' or '' (schedule only)."""
+    connection.execute("UPDATE folders SET watch = ? WHERE id = ?", (watch, folder_id))
+
+
+def set_next_sync(connection: sqlite3.Connection, account_id: int, at: float | None) -> None:
+    connection.execute(
+        "UPDATE folders SET next_sync_at = ? WHERE account_id = ? AND gone_at IS NULL", (at, account_id)
+    )
+
+
+def mark_gone(connection: sqlite3.Connection, folder_id: int, at: float) -> None:
+    """The folder is gone from the server, or no longer selected; its rows were removed before this."""
+    connection.execute(
+        """UPDATE folders SET gone_at = ?, uidvalidity = NULL, uidnext = NULL, highestmodseq = NULL, syncing = 0,
+                  error = NULL, error_hint = NULL, first_sync_at = NULL WHERE id = ?""",
+        (at, folder_id),
+    )

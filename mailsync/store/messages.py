@@ -1,0 +1,213 @@
+"""`messages`: one row per folder and UID; `removed_messages`: those gone from the server, kept for a while.
+
+Every function keeps the folder's counters exact in the same transaction. Sets of UIDs travel through a temporary
+table, so that one statement does what would otherwise be a statement a message.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mailsync.store import contents
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """Fetched messages: parallel lists, one entry a message."""
+
+    uids: list[int]
+    flags: list[int]
+    keywords: list[str]
+    internaldates: list[int | None]
+    modseqs: list[int | None]
+    packed: contents.Packed
+
+
+@dataclass(slots=True)
+class Known:
+    """What the mirror holds of a folder, by ascending UID: parallel sequences."""
+
+    uids: array[int]
+    flags: array[int]
+    keywords: list[str]
+    without_content: list[int]
+    """UIDs whose bytes could not be had yet."""
+
+
+def add(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: float) -> int:
+    """Store fetched messages; returns how many rows are new. Rows already there gain their content if they lacked it."""
+    contents.add(connection, arrivals.packed)
+    before = connection.total_changes
+    rows = zip(
+        arrivals.uids,
+        arrivals.flags,
+        arrivals.keywords,
+        arrivals.internaldates,
+        arrivals.packed.sizes,
+        arrivals.modseqs,
+        arrivals.packed.digests,
+        strict=True,
+    )
+    connection.executemany(
+        f"""INSERT INTO messages (folder_id, uid, content_id, flags, keywords, internaldate, size, modseq, created_at)
+            SELECT {folder_id:d}, ?, id, ?, ?, ?, ?, ?, {float(at)!r} FROM contents WHERE digest = ?
+            ON CONFLICT (folder_id, uid) DO NOTHING""",
+        rows,
+    )
+    added = connection.total_changes - before
+    if added == len(arrivals.uids):
+        unread = sum(1 for bits in arrivals.flags if not bits & 1)
+        connection.execute(
+            "UPDATE folders SET messages = messages + ?, unread = unread + ?, bytes = bytes + ? WHERE id = ?",
+            (added, unread, sum(arrivals.packed.sizes), folder_id),
+        )
+    else:
+        _complete(connection, folder_id, arrivals)
+        recount(connection, folder_id)
+    return added
+
+
+def _complete(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals) -> None:
+    connection.executemany(
+        """UPDATE messages SET content_id = (SELECT id FROM contents WHERE digest = ?), size = ?,
+                  internaldate = coalesce(?, internaldate), flags = ?, keywords = ?
+           WHERE folder_id = ? AND uid = ? AND content_id IS NULL""",
+        (
+            (digest, size, when, flags, keywords, folder_id, uid)
+            for digest, size, when, flags, keywords, uid in zip(
+                arrivals.packed.digests,
+                arrivals.packed.sizes,
+                arrivals.internaldates,
+                arrivals.flags,
+                arrivals.keywords,
+                arrivals.uids,
+                strict=True,
+            )
+        ),
+    )
+    _fill_uids(connection, arrivals.uids)
+    connection.execute(
+        """UPDATE quarantine SET resolved_at = unixepoch() WHERE folder_id = ? AND stage = 'fetch' AND resolved_at IS NULL
+           AND uid IN (SELECT uid FROM temp.chosen)""",
+        (folder_id,),
+    )
+
+
+def add_without_content(
+    connection: sqlite3.Connection,
+    folder_id: int,
+    rows: Sequence[tuple[int, int, str, int | None, int]],
+    at: float,
+) -> None:
+    """Rows (uid, flags, keywords, internaldate, announced size) of messages whose bytes the server does not give."""
+    connection.executemany(
+        f"""INSERT INTO messages (folder_id, uid, flags, keywords, internaldate, size, created_at)
+            VALUES ({folder_id:d}, ?, ?, ?, ?, ?, {float(at)!r}) ON CONFLICT (folder_id, uid) DO NOTHING""",
+        rows,
+    )
+    recount(connection, folder_id)
+
+
+def set_flags(connection: sqlite3.Connection, folder_id: int, changes: Iterable[tuple[int, int, str]]) -> int:
+    """Apply (uid, flags, keywords); returns how many rows really changed."""
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS reflagged (uid INTEGER PRIMARY KEY, flags INT, keywords TEXT)")
+    connection.execute("DELETE FROM temp.reflagged")
+    connection.executemany("INSERT OR REPLACE INTO temp.reflagged VALUES (?, ?, ?)", changes)
+    connection.execute(
+        """DELETE FROM temp.reflagged WHERE NOT EXISTS (
+               SELECT 1 FROM messages m WHERE m.folder_id = ? AND m.uid = reflagged.uid
+               AND (m.flags <> reflagged.flags OR m.keywords <> reflagged.keywords))""",
+        (folder_id,),
+    )
+    connection.execute(
+        """UPDATE folders SET unread = unread + (
+               SELECT coalesce(sum((r.flags & 1 = 0) - (m.flags & 1 = 0)), 0)
+               FROM temp.reflagged r JOIN messages m ON m.folder_id = folders.id AND m.uid = r.uid) WHERE id = ?""",
+        (folder_id,),
+    )
+    cursor = connection.execute(
+        """UPDATE messages SET flags = r.flags, keywords = r.keywords FROM temp.reflagged r
+           WHERE messages.folder_id = ? AND messages.uid = r.uid""",
+        (folder_id,),
+    )
+    return cursor.rowcount
+
+
+def remove(
+    connection: sqlite3.Connection, folder_id: int, uids: Iterable[int] | None, at: float, reason: str
+) -> int:
+    """Move rows (all of the folder for None) to `removed_messages`; their content stays. Returns how many."""
+    if uids is None:
+        where = "folder_id = ?"
+    else:
+        _fill_uids(connection, uids)
+        where = "folder_id = ? AND uid IN (SELECT uid FROM temp.chosen)"
+    connection.execute(
+        f"""INSERT OR REPLACE INTO removed_messages (id, folder_id, uidvalidity, uid, content_id, flags, keywords,
+                internaldate, size, created_at, removed_at, reason)
+            SELECT id, folder_id, (SELECT uidvalidity FROM folders f WHERE f.id = folder_id), uid, content_id, flags,
+                keywords, internaldate, size, created_at, {float(at)!r}, ? FROM messages WHERE {where}""",
+        (reason, folder_id),
+    )
+    removed = connection.execute(f"DELETE FROM messages WHERE {where}", (folder_id,)).rowcount
+    recount(connection, folder_id)
+    return removed
+
+
+def recount(connection: sqlite3.Connection, folder_id: int) -> None:
+    """Set the folder's counters from its rows."""
+    connection.execute(
+        """UPDATE folders SET (messages, unread, bytes) = (
+               SELECT count(*), coalesce(sum(flags & 1 = 0), 0), coalesce(sum(size), 0)
+               FROM messages WHERE folder_id = folders.id) WHERE id = ?""",
+        (folder_id,),
+    )
+
+
+def known(connection: sqlite3.Connection, folder_id: int) -> Known:
+    """What the mirror holds of a folder."""
+    found = Known(array("I"), array("B"), [], [])
+    rows = connection.execute(
+        "SELECT uid, flags, keywords, content_id IS NULL FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,)
+    )
+    rows.row_factory = None
+    for uid, flags, keywords, empty in rows:
+        found.uids.append(uid)
+        found.flags.append(flags)
+        found.keywords.append(keywords)
+        if empty:
+            found.without_content.append(uid)
+    return found
+
+
+def digests(connection: sqlite3.Connection, folder_id: int) -> dict[int, bytes]:
+    """The SHA-256 of each message of a folder by UID; a message without content is absent."""
+    rows = connection.execute(
+        "SELECT m.uid, c.digest FROM messages m JOIN contents c ON c.id = m.content_id WHERE m.folder_id = ?",
+        (folder_id,),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def purge_removed(connection: sqlite3.Connection, before: float, limit: int = 5000) -> int:
+    """Forget up to `limit` messages removed before `before` (Unix seconds), with content nobody else refers to."""
+    rows = connection.execute(
+        "SELECT id, content_id FROM removed_messages WHERE removed_at < ? ORDER BY removed_at LIMIT ?", (before, limit)
+    ).fetchall()
+    connection.executemany("DELETE FROM removed_messages WHERE id = ?", [(row[0],) for row in rows])
+    connection.executemany(
+        """DELETE FROM contents WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM messages WHERE content_id = ?1)
+           AND NOT EXISTS (SELECT 1 FROM removed_messages WHERE content_id = ?1)
+           AND NOT EXISTS (SELECT 1 FROM quarantine WHERE content_id = ?1)""",
+        [(row[1],) for row in rows if row[1] is not None],
+    )
+    return len(rows)
+
+
+def _fill_uids(connection: sqlite3.Connection, uids: Iterable[int]) -> None:
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (uid INTEGER PRIMARY KEY)")
+    connection.execute("DELETE FROM temp.chosen")
+    connection.executemany("INSERT OR IGNORE INTO temp.chosen VALUES (?)", ((uid,) for uid in uids))

@@ -1,0 +1,63 @@
+"""`quarantine`: messages that failed at a stage, set aside so that the rest goes on."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+
+def add(
+    connection: sqlite3.Connection,
+    account_id: int,
+    folder_id: int,
+    uidvalidity: int,
+    uids: Iterable[int],
+    stage: str,
+    error: str,
+    at: float,
+) -> None:
+    """Set messages aside, or count one more attempt on those already here."""
+    connection.executemany(
+        """INSERT INTO quarantine (account_id, folder_id, uidvalidity, uid, stage, error, created_at, last_attempt_at)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+           ON CONFLICT (folder_id, uidvalidity, uid, stage) WHERE resolved_at IS NULL
+           DO UPDATE SET attempts = attempts + 1, last_attempt_at = excluded.last_attempt_at, error = excluded.error""",
+        ((account_id, folder_id, uidvalidity, uid, stage, error, at) for uid in uids),
+    )
+
+
+def add_content(connection: sqlite3.Connection, content_id: int, stage: str, error: str, at: float) -> None:
+    """Set aside a stored message that a pipeline stage could not digest, for each folder it is in."""
+    connection.execute(
+        """INSERT INTO quarantine (account_id, folder_id, uidvalidity, uid, content_id, stage, error, created_at,
+                                   last_attempt_at)
+           SELECT f.account_id, f.id, f.uidvalidity, m.uid, m.content_id, ?2, ?3, ?4, ?4
+           FROM messages m JOIN folders f ON f.id = m.folder_id WHERE m.content_id = ?1
+           ON CONFLICT (folder_id, uidvalidity, uid, stage) WHERE resolved_at IS NULL
+           DO UPDATE SET attempts = attempts + 1, last_attempt_at = excluded.last_attempt_at, error = excluded.error""",
+        (content_id, stage, error, at),
+    )
+
+
+def due(connection: sqlite3.Connection, folder_id: int, before: float) -> frozenset[int]:
+    """UIDs of a folder whose failed fetch should be tried again: each attempt doubles the wait, from one minute on."""
+    rows = connection.execute(
+        """SELECT uid FROM quarantine WHERE folder_id = ? AND stage = 'fetch' AND resolved_at IS NULL
+           AND last_attempt_at + 60.0 * (1 << min(attempts - 1, 12)) <= ?""",
+        (folder_id, before),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def settle(connection: sqlite3.Connection, folder_id: int, at: float) -> None:
+    """Close the entries of messages that are no longer in the folder."""
+    connection.execute(
+        """UPDATE quarantine SET resolved_at = ? WHERE folder_id = ? AND resolved_at IS NULL AND NOT EXISTS (
+               SELECT 1 FROM messages m WHERE m.folder_id = quarantine.folder_id AND m.uid = quarantine.uid)""",
+        (at, folder_id),
+    )
+
+
+def count(connection: sqlite3.Connection) -> int:
+    """How many messages are set aside at present."""
+    return int(connection.execute("SELECT count(*) FROM quarantine WHERE resolved_at IS NULL").fetchone()[0])
