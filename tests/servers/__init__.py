@@ -1,0 +1,1 @@
+"""Real servers, another client, a hostile line and the corpus, for tests: independent of the code under test."""
