@@ -1,0 +1,88 @@
+"""What a configuration must fulfil beyond the shape of each key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailsync.config.models import AccountConfig, Config
+from mailsync.config.providers import PRESETS
+
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+UNSUPPORTED = "is not supported by this version"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong at a path of keys: `before`, the dotted path and `message` make one sentence."""
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str = ""
+    before: str = ""
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """Everything wrong with a configuration whose keys are well formed."""
+    for name, account in config.accounts.items():
+        for problem in _account(account):
+            yield Problem(("accounts", name, *problem.path), problem.message, problem.hint)
+        if not NAME.fullmatch(name):
+            yield Problem(
+                ("accounts", name), ": not an account name", "names are made of letters, digits, - and _ only"
+            )
+    for key in _set_keys(config.http):
+        yield Problem(("http", key), f": the HTTP interface {UNSUPPORTED}")
+    if config.sinks:
+        yield Problem(("sinks",), f": delivery to other systems {UNSUPPORTED}")
+
+
+def _account(account: AccountConfig) -> Iterator[Problem]:
+    preset = PRESETS.get(account.provider)
+    if preset is not None and not preset.password and account.host == preset.host:
+        yield Problem(
+            ("provider",), f': "{account.provider}" signs in with OAuth2 only, which {UNSUPPORTED}', "no password works"
+        )
+        return
+    if account.auth != "password":
+        yield Problem(("auth",), f': "{account.auth}" {UNSUPPORTED}', "use a password or an app password")
+    if not account.host:
+        yield Problem(("host",), " is missing", 'set host = "imap.example.com", or a provider')
+    elif not re.fullmatch(r"[^\s/@\x00-\x1f\x7f]+", account.host) or len(account.host) > 253:
+        yield Problem(("host",), ": not a host name or address", 'a name alone: no "imap://", no port')
+    if not account.username:
+        yield Problem(("email",), " is missing", 'set email = "me@example.com", or username')
+    if account.security == "none" and not account.allow_insecure and not is_loopback(account.host):
+        yield Problem(
+            ("security",),
+            ': "none" is for this machine only; the password would travel in the clear',
+            'use "tls" or "starttls"; allow_insecure = true if you really mean it',
+        )
+    if account.tls_ca_file and not Path(account.tls_ca_file).is_file():
+        yield Problem(("tls_ca_file",), f": no such file: {account.tls_ca_file}")
+    if account.compress is True:
+        yield Problem(("compress",), f": true {UNSUPPORTED}", 'use "auto" or false')
+    for table, limits in (("messages", account.messages), ("oauth", account.oauth)):
+        for key in _set_keys(limits):
+            yield Problem((table, key), f" {UNSUPPORTED}", "leave it out")
+
+
+def _set_keys(table: object) -> Iterator[str]:
+    """Keys of a table that say something else than their default."""
+    for key, default in vars(type(table)()).items():
+        if getattr(table, key) != default:
+            yield key
+
+
+def is_loopback(host: str) -> bool:
+    """True for names and addresses that cannot leave this machine (RFC 6761 section 6.3, RFC 1122, RFC 4291)."""
+    if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost"):
+        return True
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

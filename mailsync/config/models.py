@@ -1,0 +1,197 @@
+"""The models of config.toml: every table and key, its type, its default and what it means.
+
+A loaded configuration is complete and frozen: providers have filled hosts, a missing user name is the address, an
+account without its own `sync_interval` has the general one. Keys of features that this version lacks are accepted at
+their off value only; anything else is an error, never silently ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mailsync.config import units
+from mailsync.config.providers import PRESETS, Provider, Security
+
+
+def _duration(value: Any) -> Any:
+    return units.duration(value) if isinstance(value, str) else _number(value, "a duration", '"5m"')
+
+
+def _size(value: Any) -> Any:
+    return None if value == "" else units.size(value) if isinstance(value, str) else _number(value, "a size", '"50MB"')
+
+
+def _age(value: Any) -> Any:
+    return None if value == "" else _duration(value)
+
+
+def _number(value: Any, what: str, example: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"must be {what} such as {example}")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_duration)]
+"""Seconds; written as "1h30m", or as a number of seconds."""
+Interval = Annotated[Duration, Field(ge=1)]
+Age = Annotated[float | None, BeforeValidator(_age)]
+Size = Annotated[int | None, BeforeValidator(_size)]
+Text = Annotated[str, Field(max_length=1000)]
+
+
+class Table(BaseModel):
+    """A table of config.toml."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+class GeneralConfig(Table):
+    """`[general]`"""
+
+    sync_interval: Interval = 300.0
+    """Seconds between two scheduled syncs of an account."""
+
+
+class StoreConfig(Table):
+    """`[store]`"""
+
+    keep_deleted: Duration = 30 * 86400.0
+    """Seconds for which the content of messages that are gone from the server is kept."""
+
+
+class FoldersConfig(Table):
+    """`[accounts.NAME.folders]`: see `selection.is_selected`."""
+
+    include: list[Text] = ["*"]
+    """Folders to mirror: names, globs (`*` crosses hierarchies) or special uses such as "\\\\Sent"."""
+    exclude: list[Text] = []
+    """Folders to leave out, in the same forms; wins over `include`."""
+
+
+class MessagesConfig(Table):
+    """`[accounts.NAME.messages]`"""
+
+    newer_than: Age = None
+    """Seconds. None: all messages. Not in this version."""
+    max_size: Size = None
+    """Bytes; larger ones are listed but not fetched. None: no limit. Not in this version."""
+    skip_query: Text = ""
+    """Messages that match are not mirrored. Not in this version."""
+
+
+class OAuthConfig(Table):
+    """`[accounts.NAME.oauth]`. Not in this version."""
+
+    client_id: Text = ""
+    """The application's id at the provider."""
+    client_secret_command: list[Text] = []
+    """A command that prints the application's secret."""
+    authorization_endpoint: Text = ""
+    """Where a person signs in."""
+    token_endpoint: Text = ""
+    """Where tokens are fetched."""
+    scopes: list[Text] = []
+    """What is asked for."""
+
+
+class AccountConfig(Table):
+    """`[accounts.NAME]`: one mailbox on one server."""
+
+    email: Text = ""
+    """The address; names the account on screens, and is the user name unless `username` is set."""
+    aliases: list[Text] = []
+    """Other addresses that are also me."""
+    names: list[Text] = []
+    """How people address me in text."""
+    provider: Provider = "imap"
+    """Fills host, port and security where they are absent; "imap" fills nothing."""
+    host: Text = ""
+    """The server."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 993
+    """993, or 143 where `security` is not "tls"."""
+    security: Security = "tls"
+    """"tls" from the first byte, "starttls" (mandatory, never optional), or "none"."""
+    allow_insecure: bool = False
+    """Allows `security = "none"` to a host that is not this machine: the password travels in the clear."""
+    tls_ca_file: Text = ""
+    """A PEM file with the certificates of a private authority; absolute once loaded. "" trusts the system's."""
+    username: Text = ""
+    """Who signs in."""
+    auth: Literal["password", "oauth2"] = "password"
+    """How to sign in."""
+    password_command: list[Text] = []
+    """Prints the password as its first line; run without a shell."""
+    max_connections: Annotated[int, Field(ge=1, le=100)] = 4
+    """Connections to the server at a time, the monitoring one included."""
+    compress: Literal["auto"] | bool = "auto"
+    """COMPRESS=DEFLATE: by the measured line, always, never."""
+    watch: list[Text] = ["INBOX"]
+    """Folders whose changes are to show at once: names, globs or special uses."""
+    sync_interval: Interval = 300.0
+    """Seconds between two scheduled syncs; the general one if absent."""
+    folders: FoldersConfig = Field(default_factory=FoldersConfig)
+    """What is mirrored."""
+    messages: MessagesConfig = Field(default_factory=MessagesConfig)
+    """What is left out."""
+    oauth: OAuthConfig = Field(default_factory=OAuthConfig)
+    """For `auth = "oauth2"`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        name = data.get("provider")
+        preset = PRESETS.get(name) if isinstance(name, str) else None
+        email = data.get("email")
+        if preset is not None:
+            if "host" not in data:
+                domain = email.rpartition("@")[2].lower() if isinstance(email, str) else ""
+                data["host"] = preset.by_domain.get(domain, preset.host)
+                data.setdefault("security", preset.security)
+                data.setdefault("port", preset.port if data["security"] == preset.security else None)
+            if preset.local_part and not data.get("username") and isinstance(email, str):
+                data["username"] = email.rpartition("@")[0]
+        if data.get("port", ...) in (None, ...):
+            data["port"] = 993 if data.get("security", "tls") == "tls" else 143
+        if not data.get("username") and isinstance(email, str):
+            data["username"] = email
+        return data
+
+
+class HttpConfig(Table):
+    """`[http]`. Not in this version."""
+
+    listen: Text = ""
+    """Address and port; "" is off."""
+    token_command: list[Text] = []
+    """A command that prints the bearer token."""
+
+
+class Config(Table):
+    """The whole of config.toml."""
+
+    general: GeneralConfig = Field(default_factory=GeneralConfig)
+    accounts: dict[str, AccountConfig] = {}
+    """By name, in the order of the file."""
+    store: StoreConfig = Field(default_factory=StoreConfig)
+    http: HttpConfig = Field(default_factory=HttpConfig)
+    sinks: list[dict[str, Any]] = []
+    """Not in this version."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        general, accounts = data.get("general"), data.get("accounts")
+        if isinstance(general, dict) and isinstance(accounts, dict) and "sync_interval" in general:
+            interval = {"sync_interval": general["sync_interval"]}
+            accounts = {
+                name: interval | account if isinstance(account, dict) else account for name, account in accounts.items()
+            }
+            return data | {"accounts": accounts}
+        return data
