@@ -1,0 +1,38 @@
+"""The scopes a person can grant an account, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailsync.errors import ConsentMissing
+
+MAILBOX_ACCESS = "mailbox_access"
+EMAIL_READ = "email_read"
+ATTACHMENT_ACCESS = "attachment_access"
+MAILBOX_MODIFY = "mailbox_modify"
+
+SCOPES: dict[str, str] = {
+    MAILBOX_ACCESS: "sign in to the mail server and list folders",
+    EMAIL_READ: "read messages and keep a copy of them on this disk",
+    ATTACHMENT_ACCESS: "take attachments out of messages and save or index them",
+    MAILBOX_MODIFY: "change the mailbox on the server, each change only after an approval of its own",
+}
+"""Every scope with what it allows mailsync to do."""
+
+REQUIRED = (MAILBOX_ACCESS, EMAIL_READ)
+"""Without these an account is not synced."""
+
+
+def missing(granted: Iterable[str]) -> list[str]:
+    """The required scopes that are not among `granted`."""
+    return [scope for scope in REQUIRED if scope not in set(granted)]
+
+
+def require(account: str, granted: Iterable[str]) -> None:
+    """Raises ConsentMissing, with the command that grants it, unless an account may be synced."""
+    scopes = missing(granted)
+    if scopes:
+        raise ConsentMissing(
+            f"{account}: consent is missing: {', '.join(scopes)}",
+            hint=f"run: mailsync consent grant {account} {' '.join(scopes)}",
+        )
