@@ -1,0 +1,258 @@
+"""FETCH responses: a regular expression for the shapes that fill a sync, and a tolerant reading for all others.
+
+Both readings agree on every response that the first accepts. A malformed item never takes the others with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from mailsync.imap.responses import NOTHING, Fetch, Value, as_number, as_text
+from mailsync.imap.tokens import Kind, Scanner, read_value
+from mailsync.imap.uidset import MAX_UID
+
+_FLAGS = rb'FLAGS \(([^()"{\r\n]{0,1000})\)'
+_ITEM = (
+    rb"UID ([0-9]{1,10})|" + _FLAGS + rb'|INTERNALDATE "([^"\\\r\n]{1,40})"|'
+    rb"RFC822\.SIZE ([0-9]{1,18})|MODSEQ \(([0-9]{1,18})\)"
+)
+_USUAL = re.compile(
+    rb"\* ([0-9]{1,10}) FETCH \((?:(?:" + _ITEM + rb")(?: |(?=\)))){0,8}(?:\)\r\n|BODY\[\] \{([0-9]{1,10})\}\r\n)"
+)
+_TAIL = re.compile(rb"(?: (?:" + _ITEM + rb")){0,8}\)\r\n")
+LONGEST_USUAL = 20_000  # octets that one match can have at most, its literal apart
+
+_ONE_ITEM = re.compile(rb"(?:" + _ITEM + rb")(?=[ )]|\Z)", re.IGNORECASE)
+_NAME = re.compile(rb"([A-Za-z][A-Za-z0-9._/-]*+)(\[)?")
+_SECTION_END = re.compile(rb"([^\]]*+)\](<[0-9.]*+>)?")
+_STRUCTURES = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
+
+# What cannot stand unquoted inside an ENVELOPE or BODYSTRUCTURE, where all is strings, numbers and NIL.
+_KNOWN = re.compile(
+    rb"(?:UID|FLAGS|INTERNALDATE|RFC822(?:\.[A-Z]+)?|MODSEQ|ENVELOPE|BODYSTRUCTURE|EMAILID|THREADID|SAVEDATE|PREVIEW|"
+    rb"X-GM-(?:MSGID|THRID|LABELS))\Z|(?:BODY|BINARY)(?:\.[A-Z]+)?\[",
+    re.IGNORECASE,
+)
+
+# A literal that is a section of a message: the only kind that may be large.
+_BODY_LITERAL = re.compile(
+    rb"(?:(?:BODY|BINARY)(?:\.PEEK)?\[[^\[\]]*+\](?:<[0-9.]*+>)?|RFC822(?:\.HEADER|\.TEXT)?(?:\[\])?) ?\Z",
+    re.IGNORECASE,
+)
+_FETCH_LINE = re.compile(rb"\*[ \t]+[0-9]+[ \t]+(?:UID)?FETCH\b", re.IGNORECASE)
+
+
+def is_fetch(line: bytes) -> bool:
+    """This is the first line of a FETCH or UIDFETCH response."""
+    return _FETCH_LINE.match(line) is not None
+
+
+def announces_body(line: bytes) -> bool:
+    """The literal after this line (given without its `{n}`) is a section of a message."""
+    return _BODY_LITERAL.search(line, max(0, len(line) - 10_000)) is not None
+
+
+@lru_cache(maxsize=4096)
+def flag_names(raw: bytes) -> tuple[str, ...]:
+    """The flags between the parentheses. A mailbox has few combinations: remembered, they cost nothing."""
+    return tuple(map(as_text, raw.split()))
+
+
+def read_usual(data: bytes, pos: int, give: Callable[[Fetch], None], literal_limit: int) -> int:
+    """Read complete FETCH responses of the usual shape from `pos`; gives each to `give`, returns where it stopped."""
+    match = _USUAL.match
+    while found := match(data, pos):
+        seq, uid, flags, date, size, modseq, length = found.groups()
+        end = found.end()
+        body: bytes | None = None
+        if length is not None:
+            start = end
+            end += int(length)
+            if end - start > literal_limit:
+                break
+            if data.startswith(b")\r\n", end):
+                body = data[start:end]
+                end += 3
+            else:
+                tail = _TAIL.match(data, end)
+                if tail is None:
+                    break
+                body = data[start:end]
+                end = tail.end()
+                uid2, flags2, date2, size2, modseq2 = tail.groups()
+                uid = uid2 or uid
+                flags = flags if flags2 is None else flags2
+                date, size, modseq = date2 or date, size2 or size, modseq2 or modseq
+        number = None
+        if uid is not None:
+            number = int(uid)
+            if not 0 < number <= MAX_UID:
+                break
+        give(
+            Fetch(
+                int(seq),
+                number,
+                None if flags is None else flag_names(flags),
+                date,
+                None if size is None else int(size),
+                None if modseq is None else int(modseq) or None,
+                body,
+                body is not None,
+                NOTHING,
+                NOTHING,
+                (),
+            )
+        )
+        pos = end
+    return pos
+
+
+def read_fetch(seq: int, scanner: Scanner, depth: int) -> Fetch:
+    """Read one FETCH response item by item, whatever its shape."""
+    fetch = Fetch(seq)
+    sections: dict[str, bytes | None] = {}
+    extra: dict[str, Value] = {}
+    problems: list[str] = []
+    uids: set[int | None] = set()
+    level = 0
+    while True:
+        kind, raw = scanner.next()
+        if kind is Kind.END:
+            break
+        if kind is Kind.OPEN:  # also the odd ones that Domino puts round single items
+            level += 1
+            continue
+        if kind is Kind.CLOSE:
+            level -= 1
+            continue
+        if kind is Kind.STRING:
+            _note(problems, "a string without a name")
+            continue
+        start = scanner.pos - len(raw)
+        item = _ONE_ITEM.match(scanner.line, start)
+        if item:
+            scanner.pos = item.end()
+            _usual_item(fetch, item, uids, problems)
+            continue
+        name = _NAME.match(scanner.line, start)
+        if name is None:
+            _note(problems, f"no item name: {as_text(raw[:40])}")
+            continue
+        scanner.pos = name.end()
+        label = name[1].decode("ascii").upper()
+        if name[2]:
+            label = _section_name(label, scanner)
+        _item(fetch, label, scanner, depth, sections, extra, uids, problems)
+    if level:
+        _note(problems, "parentheses do not balance")
+    if problems and len(uids) > 1:
+        fetch.uid = None  # strings that came apart may hold what looks like a UID: then none can be believed
+        _note(problems, "several UIDs")
+    if sections:
+        fetch.sections = sections
+    if extra:
+        fetch.extra = extra
+    fetch.problems = tuple(problems)
+    return fetch
+
+
+def _note(problems: list[str], text: str) -> None:
+    if len(problems) < 8:  # one malformed answer needs no more explanation than that
+        problems.append(text)
+
+
+def _usual_item(fetch: Fetch, item: re.Match[bytes], uids: set[int | None], problems: list[str]) -> None:
+    uid, flags, date, size, modseq = item.groups()
+    if uid is not None:
+        _set_uid(fetch, int(uid), uids, problems)
+    elif flags is not None:
+        fetch.flags = flag_names(flags)
+    elif date is not None:
+        fetch.internaldate = date
+    elif size is not None:
+        fetch.size = int(size)
+    else:
+        fetch.modseq = int(modseq) or None
+
+
+def _set_uid(fetch: Fetch, uid: int | None, uids: set[int | None], problems: list[str]) -> None:
+    if uid is None or not 0 < uid <= MAX_UID:
+        _note(problems, "a UID out of range")
+        uid = None
+    uids.add(uid)
+    fetch.uid = uid
+
+
+def _section_name(label: str, scanner: Scanner) -> str:
+    """`BODY[HEADER.FIELDS (DATE FROM)]<0>`, from behind the bracket; a field name may itself be a literal."""
+    parts: list[str] = []
+    while True:
+        end = _SECTION_END.match(scanner.line, scanner.pos)
+        if end:
+            parts.append(as_text(end[1]))
+            scanner.pos = end.end()
+            break
+        parts.append(as_text(scanner.line[scanner.pos :]))
+        scanner.pos = len(scanner.line)
+        kind, raw = scanner.next()
+        if kind is Kind.END:
+            break
+        parts.append(as_text(raw))
+    inside = " ".join("".join(parts).replace('"', "").split()).upper()
+    origin = as_text(end[2]).partition(".")[0].rstrip(">") + ">" if end and end[2] else ""
+    return f"{label.removesuffix('.PEEK')}[{inside}]{origin}"
+
+
+def _item(
+    fetch: Fetch,
+    label: str,
+    scanner: Scanner,
+    depth: int,
+    sections: dict[str, bytes | None],
+    extra: dict[str, Value],
+    uids: set[int | None],
+    problems: list[str],
+) -> None:
+    """The value of the item `label` and where it belongs."""
+    is_text = label.endswith(("]", ">")) or label in ("RFC822", "RFC822.HEADER", "RFC822.TEXT")
+    mark = scanner.mark()
+    if is_text or label not in _STRUCTURES:
+        kind, raw = scanner.next()
+        scanner.go_back(mark)
+        # A name without a value, as Yandex and Domino send: what follows is the next item or the end.
+        if kind in (Kind.END, Kind.CLOSE) or (kind is Kind.ATOM and _KNOWN.match(raw)):
+            value: Value = None
+            problem = "" if is_text else "a value is missing"
+        else:
+            value, problem = read_value(scanner, depth)
+    else:
+        value, problem = read_value(scanner, depth, _KNOWN)
+    if problem:
+        _note(problems, f"{label[:60]}: {problem}")
+    if label in ("BODY[]", "RFC822", "RFC822[]"):
+        fetch.has_body = True
+        fetch.body = value if isinstance(value, bytes) else None
+        if value is not None and fetch.body is None:
+            _note(problems, "a body that is no string")
+    elif label == "UID":
+        _set_uid(fetch, as_number(value), uids, problems)
+    elif label == "FLAGS":
+        fetch.flags = _flags(value)
+    elif label == "INTERNALDATE":
+        fetch.internaldate = value if isinstance(value, bytes) else None
+    elif label == "RFC822.SIZE":
+        fetch.size = as_number(value)
+    elif label == "MODSEQ":
+        single = value[0] if isinstance(value, tuple) and value else value
+        fetch.modseq = as_number(single) or None
+    elif is_text and (value is None or isinstance(value, bytes)):
+        sections[label] = value
+    else:
+        extra[label] = value
+
+
+def _flags(value: Value) -> tuple[str, ...]:
+    words = value if isinstance(value, tuple) else () if value is None else (value,)
+    return tuple("NIL" if word is None else as_text(word) if isinstance(word, bytes) else str(word) for word in words)
