@@ -24,17 +24,23 @@ _USUAL = re.compile(
 _TAIL = re.compile(rb"(?: (?:" + _ITEM + rb")){0,8}\)\r\n")
 LONGEST_USUAL = 20_000  # octets that one match can have at most, its literal apart
 
-_ONE_ITEM = re.compile(rb"(?:" + _ITEM + rb")(?=[ )]|\Z)", re.IGNORECASE)
-_NAME = re.compile(rb"([A-Za-z][A-Za-z0-9._/-]*+)(\[)?")
+# At the level of items: one of the usual ones, or a parenthesis, or a name with the bracket of its section.
+_NEXT = re.compile(
+    rb"[ \t\0]*+(?:(?:" + _ITEM + rb")(?=[ )]|\Z)|([()])|([A-Za-z][A-Za-z0-9._/-]*+)(\[)?)", re.IGNORECASE
+)
+_PARENTHESIS = 6
 _SECTION_END = re.compile(rb"([^\]]*+)\](<[0-9.]*+>)?")
 _STRUCTURES = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
 
 # What cannot stand unquoted inside an ENVELOPE or BODYSTRUCTURE, where all is strings, numbers and NIL.
 _KNOWN = re.compile(
     rb"(?:UID|FLAGS|INTERNALDATE|RFC822(?:\.[A-Z]+)?|MODSEQ|ENVELOPE|BODYSTRUCTURE|EMAILID|THREADID|SAVEDATE|PREVIEW|"
-    rb"X-GM-(?:MSGID|THRID|LABELS))\Z|(?:BODY|BINARY)(?:\.[A-Z]+)?\[",
+    rb"X-GM-(?:MSGID|THRID|LABELS))(?=[ )]|\Z)|(?:BODY|BINARY)(?:\.[A-Z]+)?\[",
     re.IGNORECASE,
 )
+
+# A name without a value, as Yandex and Domino send: what follows is the next item or the end.
+_NO_VALUE = re.compile(rb"[ \t\0]*+(?:\)|" + _KNOWN.pattern + rb")", re.IGNORECASE)
 
 # A literal that is a section of a message: the only kind that may be large.
 _BODY_LITERAL = re.compile(
@@ -118,33 +124,24 @@ def read_fetch(seq: int, scanner: Scanner, depth: int) -> Fetch:
     uids: set[int | None] = set()
     level = 0
     while True:
-        kind, raw = scanner.next()
-        if kind is Kind.END:
-            break
-        if kind is Kind.OPEN:  # also the odd ones that Domino puts round single items
-            level += 1
+        found = _NEXT.match(scanner.line, scanner.pos)
+        if found is None:
+            kind, raw = scanner.next()
+            if kind is Kind.END:
+                break
+            _note(problems, "a string without a name" if kind is Kind.STRING else f"no name: {as_text(raw[:40])}")
             continue
-        if kind is Kind.CLOSE:
-            level -= 1
-            continue
-        if kind is Kind.STRING:
-            _note(problems, "a string without a name")
-            continue
-        start = scanner.pos - len(raw)
-        item = _ONE_ITEM.match(scanner.line, start)
-        if item:
-            scanner.pos = item.end()
-            _usual_item(fetch, item, uids, problems)
-            continue
-        name = _NAME.match(scanner.line, start)
-        if name is None:
-            _note(problems, f"no item name: {as_text(raw[:40])}")
-            continue
-        scanner.pos = name.end()
-        label = name[1].decode("ascii").upper()
-        if name[2]:
-            label = _section_name(label, scanner)
-        _item(fetch, label, scanner, depth, sections, extra, uids, problems)
+        scanner.pos = found.end()
+        group = found.lastindex or 0
+        if group < _PARENTHESIS:
+            _usual_item(fetch, found, group, uids, problems)
+        elif group == _PARENTHESIS:  # also the odd ones that Domino puts round single items
+            level += 1 if found[group] == b"(" else -1
+        else:
+            label = found[_PARENTHESIS + 1].decode("ascii").upper()
+            if found[_PARENTHESIS + 2]:
+                label = _section_name(label, scanner)
+            _item(fetch, label, scanner, depth, sections, extra, uids, problems)
     if level:
         _note(problems, "parentheses do not balance")
     if problems and len(uids) > 1:
@@ -163,18 +160,18 @@ def _note(problems: list[str], text: str) -> None:
         problems.append(text)
 
 
-def _usual_item(fetch: Fetch, item: re.Match[bytes], uids: set[int | None], problems: list[str]) -> None:
-    uid, flags, date, size, modseq = item.groups()
-    if uid is not None:
-        _set_uid(fetch, int(uid), uids, problems)
-    elif flags is not None:
-        fetch.flags = flag_names(flags)
-    elif date is not None:
-        fetch.internaldate = date
-    elif size is not None:
-        fetch.size = int(size)
+def _usual_item(fetch: Fetch, item: re.Match[bytes], group: int, uids: set[int | None], problems: list[str]) -> None:
+    raw = item[group]
+    if group == 1:
+        _set_uid(fetch, int(raw), uids, problems)
+    elif group == 2:
+        fetch.flags = flag_names(raw)
+    elif group == 3:
+        fetch.internaldate = raw
+    elif group == 4:
+        fetch.size = int(raw)
     else:
-        fetch.modseq = int(modseq) or None
+        fetch.modseq = int(raw) or None
 
 
 def _set_uid(fetch: Fetch, uid: int | None, uids: set[int | None], problems: list[str]) -> None:
@@ -217,18 +214,12 @@ def _item(
 ) -> None:
     """The value of the item `label` and where it belongs."""
     is_text = label.endswith(("]", ">")) or label in ("RFC822", "RFC822.HEADER", "RFC822.TEXT")
-    mark = scanner.mark()
-    if is_text or label not in _STRUCTURES:
-        kind, raw = scanner.next()
-        scanner.go_back(mark)
-        # A name without a value, as Yandex and Domino send: what follows is the next item or the end.
-        if kind in (Kind.END, Kind.CLOSE) or (kind is Kind.ATOM and _KNOWN.match(raw)):
-            value: Value = None
-            problem = "" if is_text else "a value is missing"
-        else:
-            value, problem = read_value(scanner, depth)
-    else:
-        value, problem = read_value(scanner, depth, _KNOWN)
+    value: Value = None
+    problem = ""
+    if not _NO_VALUE.match(scanner.line, scanner.pos):
+        value, problem = read_value(scanner, depth, _KNOWN if label in _STRUCTURES else None)
+    elif not is_text:
+        problem = "a value is missing"
     if problem:
         _note(problems, f"{label[:60]}: {problem}")
     if label in ("BODY[]", "RFC822", "RFC822[]"):

@@ -30,14 +30,15 @@ class Kind(Enum):
 _CLOSED = rb'"(?=[ \t)\]]|\Z|\(")'
 _TOKEN = re.compile(
     rb"[ \t\0]*+(?:"
-    rb"(?P<open>\()|(?P<close>\))|"
-    rb'"(?P<quoted>[^"\\]*+(?:(?:\\.|"(?![ \t)\]]|\Z|\("))[^"\\]*+)*+)' + _CLOSED + rb"|"
-    rb'(?P<atom>[^ \t\0()"][^ \t\0()]*+))',
+    rb"([^ \t\0()\"][^ \t\0()]*+)|"
+    rb'"([^"\\]*+(?:(?:\\.|"(?![ \t)\]]|\Z|\("))[^"\\]*+)*+)' + _CLOSED + rb"|"
+    rb"(\()|(\))|(\Z))",
     re.DOTALL,
 )
+_ATOM, _QUOTED, _OPEN, _CLOSE, _END = 1, 2, 3, 4, 5
 _UNESCAPED = re.compile(rb'"([^"]*+)' + _CLOSED)  # a backslash that escapes nothing: "\" as a delimiter
 _RAGGED = re.compile(rb'"[^ \t\0()]*+')  # a string that is never closed: read it as an atom
-_SPACES = re.compile(rb"[ \t\0]*+")
+_AT_QUOTE = re.compile(rb'[ \t\0]*+"')
 _ESCAPE = re.compile(rb'\\(["\\])')
 _NUMBER = re.compile(rb"-?[0-9]{1,19}")
 
@@ -56,23 +57,22 @@ class Scanner:
 
     def next(self) -> tuple[Kind, bytes]:
         """The next token; strings come unescaped, atoms as they are."""
-        line, pos = self.line, self.pos
-        found = None if self._unclosed else _TOKEN.match(line, pos)
+        found = None if self._unclosed else _TOKEN.match(self.line, self.pos)
         if found is None:
-            pos = _SPACES.match(line, pos).end()  # type: ignore[union-attr]  # it matches nothing, too
-            if pos >= len(line):
-                return self._literal()
-            if line[pos] == 0x22:
-                return self._broken_string(pos)
-            found = _TOKEN.match(line, pos)
+            at_quote = _AT_QUOTE.match(self.line, self.pos)
+            if at_quote:
+                return self._broken_string(at_quote.end() - 1)
+            found = _TOKEN.match(self.line, self.pos)
             assert found is not None, "all that is no quote is a token"
+        group = found.lastindex
+        if group == _END:
+            return self._literal()
         self.pos = found.end()
-        name = found.lastgroup
-        if name == "atom":
-            return Kind.ATOM, found["atom"]
-        if name == "quoted":
-            return Kind.STRING, unescape(found["quoted"])
-        return (Kind.OPEN, b"(") if name == "open" else (Kind.CLOSE, b")")
+        if group == _ATOM:
+            return Kind.ATOM, found[_ATOM]
+        if group == _QUOTED:
+            return Kind.STRING, unescape(found[_QUOTED])
+        return (Kind.OPEN, b"(") if group == _OPEN else (Kind.CLOSE, b")")
 
     def _literal(self) -> tuple[Kind, bytes]:
         if self._at + 2 >= len(self._pieces):
