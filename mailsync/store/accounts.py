@@ -21,6 +21,23 @@ def ensure(connection: sqlite3.Connection, accounts: Iterable[tuple[str, str]]) 
     return ids
 
 
+def id_of(connection: sqlite3.Connection, name: str) -> int:
+    """The id of an account that `ensure` has seen."""
+    return int(connection.execute("SELECT id FROM accounts WHERE name = ?", (name,)).fetchone()[0])
+
+
+def waits_for_person(connection: sqlite3.Connection, name: str) -> bool:
+    """True while nothing should be tried before someone signs in, consents or corrects the configuration."""
+    row = connection.execute("SELECT state FROM accounts WHERE name = ?", (name,)).fetchone()
+    return row is not None and row[0] in ("needs_login", "needs_consent", "error")
+
+
+def needs_login(connection: sqlite3.Connection, name: str) -> bool:
+    """True after a refused sign-in, until a sync that someone asked for succeeds."""
+    row = connection.execute("SELECT state FROM accounts WHERE name = ?", (name,)).fetchone()
+    return row is not None and row[0] == "needs_login"
+
+
 def set_state(
     connection: sqlite3.Connection, name: str, state: AccountState, at: float, detail: str = "", hint: str = ""
 ) -> None:
@@ -48,11 +65,12 @@ def finish_sync(connection: sqlite3.Connection, name: str, at: float, error: str
     )
 
 
-def reset_states(connection: sqlite3.Connection, at: float) -> None:
-    """No engine runs: nothing is connected or syncing any more. Problems that need a person stay visible."""
+def reset_states(connection: sqlite3.Connection, at: float, *, problems: bool) -> None:
+    """Nothing is connected or syncing. `problems` also forgets those that wait for a person: try again once."""
+    kept = "" if problems else "AND state NOT IN ('needs_login', 'needs_consent', 'error')"
     connection.execute(
-        """UPDATE accounts SET state = 'disconnected', state_detail = '', state_hint = '', state_since = ?
-           WHERE state NOT IN ('needs_login', 'needs_consent', 'error', 'disconnected')""",
+        f"""UPDATE accounts SET state = 'disconnected', state_detail = '', state_hint = '', state_since = ?
+            WHERE state <> 'disconnected' {kept}""",
         (at,),
     )
     connection.execute("UPDATE folders SET syncing = 0, watch = '', next_sync_at = NULL")

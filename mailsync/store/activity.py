@@ -9,6 +9,9 @@ KEPT = 10_000
 """Rows. Enough for days of ordinary mail; a screen shows the last few dozen."""
 
 
+_COLUMNS = "seq, at, account, folder, type, count, bytes, uids, detail"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One happening. `type`: new, flags, removed, folder_added, folder_removed, error, state, note.
@@ -51,7 +54,7 @@ def add(
 def after(connection: sqlite3.Connection, seq: int, limit: int = 1000) -> list[Entry]:
     """Entries with a higher `seq`, oldest first."""
     rows = connection.execute(
-        "SELECT seq, at, account, folder, type, count, bytes, uids, detail FROM activity WHERE seq > ? ORDER BY seq LIMIT ?",
+        f"SELECT {_COLUMNS} FROM activity WHERE seq > ? ORDER BY seq LIMIT ?",
         (seq, limit),
     )
     return [Entry(*row) for row in rows]
@@ -60,7 +63,7 @@ def after(connection: sqlite3.Connection, seq: int, limit: int = 1000) -> list[E
 def latest(connection: sqlite3.Connection, limit: int) -> list[Entry]:
     """The newest entries, newest first."""
     rows = connection.execute(
-        "SELECT seq, at, account, folder, type, count, bytes, uids, detail FROM activity ORDER BY seq DESC LIMIT ?",
+        f"SELECT {_COLUMNS} FROM activity ORDER BY seq DESC LIMIT ?",
         (limit,),
     )
     return [Entry(*row) for row in rows]

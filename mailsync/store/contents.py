@@ -1,71 +1,40 @@
-"""`contents`: each distinct message once, by the SHA-256 of its bytes, as one zstd frame."""
+"""`contents`: each distinct message once, by the SHA-256 of its bytes, as one zstd frame; `dictionaries` for these."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
-import zstandard
-
-LEVEL = 1
-"""Higher levels gain about 4 % of disk on mail and cost more than the network on a fast line."""
-
-_local = threading.local()
-_sha256 = hashlib.sha256
-
-
-@dataclass(slots=True)
-class Packed:
-    """Messages ready to be written: parallel lists of digests, raw sizes (bytes) and zstd frames."""
-
-    digests: list[bytes]
-    sizes: list[int]
-    frames: list[Any]
-
-
-def pack(bodies: Sequence[bytes]) -> Packed:
-    """Digest and compress many messages; releases the interpreter lock for almost all of the work."""
-    compressor = getattr(_local, "compressor", None)
-    if compressor is None:
-        compressor = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True)
-    # Hashing and the batch compression both release the lock; there is no Python per byte or line here.
-    digests = [_sha256(body).digest() for body in bodies]
-    frames: list[Any] = list(compressor.multi_compress_to_buffer(bodies, threads=1)) if len(bodies) > 1 else []
-    if not frames:
-        frames = [compressor.compress(body) for body in bodies]
-    return Packed(digests, [len(body) for body in bodies], frames)
-
-
-def unpack(frame: bytes, size: int) -> bytes:
-    """The raw bytes of a stored message of `size` bytes."""
-    decompressor = getattr(_local, "decompressor", None)
-    if decompressor is None:
-        decompressor = _local.decompressor = zstandard.ZstdDecompressor()
-    result: bytes = decompressor.decompress(frame, max_output_size=max(size, 1))
-    return result
+from mailsync.store.codec import HEAD, Packed, unpack, unpack_head
 
 
 def add(connection: sqlite3.Connection, packed: Packed) -> None:
     """Store those of `packed` that are not stored yet."""
+    if packed.dictionary:
+        connection.execute("INSERT OR IGNORE INTO dictionaries (id, data) VALUES (?, ?)", packed.dictionary)
     connection.executemany(
         "INSERT INTO contents (digest, size, body) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING",
         zip(packed.digests, packed.sizes, packed.frames, strict=True),
     )
 
 
+def dictionary(connection: sqlite3.Connection) -> bytes | None:
+    """The compression dictionary for new contents, None before one was learned."""
+    row = connection.execute("SELECT data FROM dictionaries ORDER BY rowid DESC LIMIT 1").fetchone()
+    return row[0] if row else None
+
+
 def load(connection: sqlite3.Connection, content_id: int) -> bytes | None:
     """The exact bytes of one message, None if that content is not stored."""
     row = connection.execute("SELECT size, body FROM contents WHERE id = ?", (content_id,)).fetchone()
-    return unpack(row["body"], row["size"]) if row else None
+    return unpack(connection, row[1], row[0]) if row else None
 
 
-def page_after(connection: sqlite3.Connection, position: int, limit: int) -> list[tuple[int, bytes]]:
-    """Up to `limit` contents with an id above `position`, ascending, as (id, raw bytes)."""
+def heads_after(connection: sqlite3.Connection, position: int, limit: int) -> Iterator[tuple[int, bytes]]:
+    """Up to `limit` contents with an id above `position`, ascending, as (id, first `HEAD` bytes)."""
     rows = connection.execute(
-        "SELECT id, size, body FROM contents WHERE id > ? ORDER BY id LIMIT ?", (position, limit)
+        "SELECT id, size, iif(size > ?1, substr(body, 1, ?1), body) FROM contents WHERE id > ?2 ORDER BY id LIMIT ?3",
+        (HEAD, position, limit),
     )
-    return [(row[0], unpack(row[2], row[1])) for row in rows]
+    for content_id, size, frame in rows:
+        yield content_id, unpack(connection, frame, size) if size <= HEAD else unpack_head(connection, frame)

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mailsync.errors import NewerSchema, StoreError
-from mailsync.store import schema
+from mailsync.store import contents, schema
+from mailsync.store.codec import Codec
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], Any]
@@ -51,6 +52,7 @@ class Store:
         self._version_connection = self._connect(read_only=True)
         self._writer_connection = self._connect()
         self._closed = False
+        self.codec = Codec(contents.dictionary(self._version_connection))
         self._thread = threading.Thread(target=self._write_loop, name="mailsync-writer", daemon=True)
         self._thread.start()
 

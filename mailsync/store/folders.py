@@ -34,7 +34,10 @@ class Checkpoint:
     messages: int
 
 
-_COLUMNS = "id, name, raw_name, delimiter, special_use, uidvalidity, uidnext, highestmodseq, messages, first_sync_at, last_sync_at"
+_COLUMNS = (
+    "id, name, raw_name, delimiter, special_use, uidvalidity, uidnext, highestmodseq, messages, "
+    "first_sync_at, last_sync_at"
+)
 
 
 def present(connection: sqlite3.Connection, account_id: int) -> dict[str, Folder]:
@@ -50,7 +53,9 @@ def get(connection: sqlite3.Connection, folder_id: int) -> Folder:
 
 
 def upsert(
-    connection: sqlite3.Connection, account_id: int, listed: Sequence[tuple[str, bytes, str, str, int | None, int | None]]
+    connection: sqlite3.Connection,
+    account_id: int,
+    listed: Sequence[tuple[str, bytes, str, str, int | None, int | None]],
 ) -> None:
     """Note listed folders: (name, raw name, delimiter, special use, server's message count, server's bytes)."""
     connection.executemany(
@@ -113,9 +118,7 @@ def set_watch(connection: sqlite3.Connection, folder_id: int, watch: str) -> Non
 
 
 def set_next_sync(connection: sqlite3.Connection, account_id: int, at: float | None) -> None:
-    connection.execute(
-        "UPDATE folders SET next_sync_at = ? WHERE account_id = ? AND gone_at IS NULL", (at, account_id)
-    )
+    connection.execute("UPDATE folders SET next_sync_at = ? WHERE account_id = ? AND gone_at IS NULL", (at, account_id))
 
 
 def mark_gone(connection: sqlite3.Connection, folder_id: int, at: float) -> None:
@@ -124,4 +127,20 @@ def mark_gone(connection: sqlite3.Connection, folder_id: int, at: float) -> None
         """UPDATE folders SET gone_at = ?, uidvalidity = NULL, uidnext = NULL, highestmodseq = NULL, syncing = 0,
                   error = NULL, error_hint = NULL, first_sync_at = NULL WHERE id = ?""",
         (at, folder_id),
+    )
+
+
+def restart(connection: sqlite3.Connection, folder_id: int, uidvalidity: int) -> None:
+    """The folder starts over under a new UIDVALIDITY; its rows were removed in the same transaction."""
+    connection.execute(
+        "UPDATE folders SET uidvalidity = ?, uidnext = NULL, highestmodseq = NULL, first_sync_at = NULL WHERE id = ?",
+        (uidvalidity, folder_id),
+    )
+
+
+def note_arrivals(connection: sqlite3.Connection, folder_id: int, uidnext: int, server_messages: int) -> None:
+    """New messages up to `uidnext` were stored outside a full sync: only those are proven, so MODSEQ stays."""
+    connection.execute(
+        "UPDATE folders SET uidnext = max(coalesce(uidnext, 0), ?), server_messages = ? WHERE id = ?",
+        (uidnext, server_messages, folder_id),
     )

@@ -12,7 +12,7 @@ from mailsync.model import JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as stored. `result` is the document its handler produced; `exit_code` the code a command should end with."""
+    """A job as stored. `result` is the document its handler produced, with the `exit_code` for a command."""
 
     id: int
     kind: str
@@ -129,3 +129,14 @@ def pending_sync(connection: sqlite3.Connection, account: str) -> bool:
 def prune(connection: sqlite3.Connection, before: float) -> None:
     """Forget finished jobs older than `before` (Unix seconds)."""
     connection.execute("DELETE FROM jobs WHERE finished_at < ?", (before,))
+
+
+def waiting(connection: sqlite3.Connection) -> bool:
+    """True when a job waits to be claimed."""
+    return connection.execute("SELECT 1 FROM jobs WHERE status = 'pending' LIMIT 1").fetchone() is not None
+
+
+def is_cancelled(connection: sqlite3.Connection, job_id: int) -> bool:
+    """True when someone asked a running job to stop."""
+    row = connection.execute("SELECT cancel_requested FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return row is not None and bool(row[0])

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailsync.store import contents
+from mailsync.store.codec import Packed
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Arrivals:
     keywords: list[str]
     internaldates: list[int | None]
     modseqs: list[int | None]
-    packed: contents.Packed
+    packed: Packed
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Known:
 
 
 def add(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: float) -> int:
-    """Store fetched messages; returns how many rows are new. Rows already there gain their content if they lacked it."""
+    """Store fetched messages; returns how many rows are new. A row already there gains its content if it had none."""
     contents.add(connection, arrivals.packed)
     before = connection.total_changes
     rows = zip(
@@ -90,8 +91,8 @@ def _complete(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals
     )
     _fill_uids(connection, arrivals.uids)
     connection.execute(
-        """UPDATE quarantine SET resolved_at = unixepoch() WHERE folder_id = ? AND stage = 'fetch' AND resolved_at IS NULL
-           AND uid IN (SELECT uid FROM temp.chosen)""",
+        """UPDATE quarantine SET resolved_at = unixepoch()
+           WHERE folder_id = ? AND stage = 'fetch' AND resolved_at IS NULL AND uid IN (SELECT uid FROM temp.chosen)""",
         (folder_id,),
     )
 
@@ -136,9 +137,7 @@ def set_flags(connection: sqlite3.Connection, folder_id: int, changes: Iterable[
     return cursor.rowcount
 
 
-def remove(
-    connection: sqlite3.Connection, folder_id: int, uids: Iterable[int] | None, at: float, reason: str
-) -> int:
+def remove(connection: sqlite3.Connection, folder_id: int, uids: Iterable[int] | None, at: float, reason: str) -> int:
     """Move rows (all of the folder for None) to `removed_messages`; their content stays. Returns how many."""
     if uids is None:
         where = "folder_id = ?"
@@ -181,6 +180,16 @@ def known(connection: sqlite3.Connection, folder_id: int) -> Known:
         if empty:
             found.without_content.append(uid)
     return found
+
+
+def next_uid(connection: sqlite3.Connection, folder_id: int) -> int:
+    """The lowest UID that a message not yet seen can have: above every row and not below the stored UIDNEXT."""
+    row = connection.execute(
+        """SELECT max(coalesce(uidnext, 1), coalesce((SELECT max(uid) FROM messages WHERE folder_id = f.id), 0) + 1)
+           FROM folders f WHERE id = ?""",
+        (folder_id,),
+    ).fetchone()
+    return int(row[0])
 
 
 def digests(connection: sqlite3.Connection, folder_id: int) -> dict[int, bytes]:

@@ -39,12 +39,20 @@ def add_content(connection: sqlite3.Connection, content_id: int, stage: str, err
     )
 
 
+_DUE = "stage = 'fetch' AND resolved_at IS NULL AND last_attempt_at + 60.0 * (1 << min(attempts - 1, 12)) <= ?"
+"""Each attempt doubles the wait for the next, from one minute to three days."""
+
+
 def due(connection: sqlite3.Connection, folder_id: int, before: float) -> frozenset[int]:
-    """UIDs of a folder whose failed fetch should be tried again: each attempt doubles the wait, from one minute on."""
+    """UIDs of a folder whose failed fetch should be tried again."""
+    rows = connection.execute(f"SELECT uid FROM quarantine WHERE folder_id = ? AND {_DUE}", (folder_id, before))
+    return frozenset(row[0] for row in rows)
+
+
+def folders_due(connection: sqlite3.Connection, account_id: int, before: float) -> frozenset[int]:
+    """The folders of an account that have a message which `due` would give."""
     rows = connection.execute(
-        """SELECT uid FROM quarantine WHERE folder_id = ? AND stage = 'fetch' AND resolved_at IS NULL
-           AND last_attempt_at + 60.0 * (1 << min(attempts - 1, 12)) <= ?""",
-        (folder_id, before),
+        f"SELECT DISTINCT folder_id FROM quarantine WHERE account_id = ? AND {_DUE}", (account_id, before)
     )
     return frozenset(row[0] for row in rows)
 

@@ -63,6 +63,10 @@ CREATE TABLE contents (
     size INTEGER NOT NULL,
     body BLOB NOT NULL
 );
+CREATE TABLE dictionaries (
+    id INTEGER PRIMARY KEY,
+    data BLOB NOT NULL
+);
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     folder_id INTEGER NOT NULL REFERENCES folders(id) ON DELETE CASCADE,

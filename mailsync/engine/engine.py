@@ -1,0 +1,216 @@
+"""The engine: one thread, one event loop, owner of a data directory.
+
+      start() -> [thread] open loop -> worker + pipeline (+ schedules + monitors) -> stop() -> finish what is in hand
+
+Front ends never call into it while it runs: they insert jobs and read tables (inside law 1). `start` and `stop` are
+the only calls that cross threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mailsync.accounts.credentials import password_for
+from mailsync.config.models import Config
+from mailsync.engine.handlers import Handlers
+from mailsync.engine.schedule import Schedule
+from mailsync.jobs.worker import Worker
+from mailsync.pipeline.runner import Runner
+from mailsync.privacy.log import get_logger
+from mailsync.store import accounts, jobs, messages
+from mailsync.store.database import Store
+from mailsync.store.lock import EngineLock
+from mailsync.sync.account import AccountMirror
+from mailsync.sync.monitor import Monitor, watched_folders
+
+STOP_SECONDS = 20.0
+"""What is in hand gets this long to finish when the engine stops."""
+JOBS_KEPT_SECONDS = 7 * 24 * 3600.0
+log = get_logger("engine")
+
+
+class Engine:
+    """Runs the mirror of every account of `config` on `store`.
+
+    `schedules` turns on periodic syncs, `monitors` push; `quiet` keeps password commands off the screen. `start()` raises OwnedElsewhere when another process runs
+    the engine of this data directory.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        data_dir: Path,
+        *,
+        schedules: bool = True,
+        monitors: bool = True,
+        quiet: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._lock = EngineLock(data_dir)
+        self._with_schedules = schedules
+        self._with_monitors = monitors
+        self._quiet = quiet
+        self._now = now
+        self._ready: threading.Event = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._main, name="mailsync-engine", daemon=True)
+
+    # -- called from other threads -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the data directory and start the thread; returns when the engine serves jobs."""
+        self._lock.acquire()
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        """Finish the batch in hand, log out, release the data directory. Blocks; may be called twice."""
+        self._stopping = True
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(stop.set)
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._lock.release()
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    # -- the thread --------------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._run())
+        except BaseException as error:
+            self._failure = error
+            log.error("engine_failed", error=type(error).__name__)
+        finally:
+            self._ready.set()
+
+    async def _run(self) -> None:
+        loop = self._loop = asyncio.get_running_loop()
+        stop = self._stop = asyncio.Event()
+        store = self._store
+        mirrors = await self._mirrors()
+        worker = Worker(store, Handlers(store, mirrors, self._now).table(), self._now)
+        committed = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(committed.set)
+
+        store.subscribe(tell)
+        pipeline = asyncio.create_task(self._pipeline(committed))
+        working = asyncio.create_task(worker.run())
+        background: list[asyncio.Task[None]] = []
+        schedule = Schedule(self._config, store, self._now) if self._with_schedules else None
+        try:
+            if schedule:
+                await schedule.start()
+            if self._with_monitors:
+                background = [asyncio.create_task(self._monitor(mirror)) for mirror in mirrors.values()]
+            self._ready.set()
+            log.info("engine_started")
+            await stop.wait()
+        finally:
+            self._stopping = True
+            if schedule:
+                schedule.stop()
+            worker.stop()
+            for task in background:
+                task.cancel()
+            await _bounded(asyncio.gather(*background, return_exceptions=True), 2.0)
+            await _bounded(working, STOP_SECONDS)
+            committed.set()
+            await _bounded(pipeline, STOP_SECONDS)
+            store.unsubscribe(tell)
+            await store.awrite(lambda connection: accounts.reset_states(connection, self._now(), problems=False))
+            log.info("engine_stopped")
+
+    async def _mirrors(self) -> dict[str, AccountMirror]:
+        config, store, at = self._config, self._store, self._now()
+        named = [(name, account.email) for name, account in config.accounts.items()]
+
+        def prepare(connection: sqlite3.Connection) -> dict[str, int]:
+            jobs.requeue_orphans(connection)
+            jobs.prune(connection, at - JOBS_KEPT_SECONDS)
+            accounts.reset_states(connection, at, problems=True)
+            messages.purge_removed(connection, at - config.store.keep_deleted)
+            return accounts.ensure(connection, named)
+
+        ids = await store.awrite(prepare)
+        return {
+            name: AccountMirror(
+                store, name, ids[name], account, partial(password_for, name, account, quiet=self._quiet), self._now
+            )
+            for name, account in config.accounts.items()
+        }
+
+    async def _pipeline(self, committed: asyncio.Event) -> None:
+        """Follow the store behind the cursor; ends when stopping and nothing is left."""
+        runner = Runner(self._store, self._now)
+        while True:
+            committed.clear()
+            while await asyncio.to_thread(runner.step):
+                pass
+            if self._stopping:
+                return
+            await committed.wait()
+
+    async def _monitor(self, mirror: AccountMirror) -> None:
+        """Watch the account's `watch` folders, as soon as they are mirrored and whenever they can be."""
+        watching: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                for name in await watched_folders(mirror):
+                    task = watching.get(name)
+                    if task is None or task.done():
+                        monitor = Monitor(mirror, name, lambda: self._stopping)
+                        watching[name] = asyncio.create_task(monitor.run())
+                await asyncio.sleep(MONITOR_SECONDS)
+        finally:
+            for task in watching.values():
+                task.cancel()
+            await asyncio.gather(*watching.values(), return_exceptions=True)
+
+
+MONITOR_SECONDS = 2.0
+"""Between two looks for folders to watch that were not there before, and for watchers that gave up."""
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _bounded(work: asyncio.Future[Any], seconds: float) -> None:
+    """Wait for `work`, then cancel it."""
+    done, _ = await asyncio.wait({work}, timeout=seconds)
+    if not done:
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work

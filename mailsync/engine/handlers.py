@@ -1,0 +1,120 @@
+"""What each kind of job does: the bridge from the queue to the mirrors."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mailsync.errors import MailsyncError
+from mailsync.jobs.worker import Handler, Outcome
+from mailsync.model import AccountResult, sync_document
+from mailsync.privacy.log import get_logger
+from mailsync.store import folders
+from mailsync.store.database import Store
+from mailsync.store.jobs import Job
+from mailsync.sync.account import AccountMirror
+from mailsync.sync.verify import Verdict, verify_folder
+
+log = get_logger("engine")
+
+
+class Handlers:
+    """The handlers over the mirrors of an engine. A job's `params` may name `accounts` and `folders`."""
+
+    def __init__(self, store: Store, mirrors: dict[str, AccountMirror], now: Callable[[], float]) -> None:
+        self._store = store
+        self._mirrors = mirrors
+        self._now = now
+        self._syncing = {name: asyncio.Lock() for name in mirrors}
+
+    def table(self) -> dict[str, Handler]:
+        return {"sync": self.sync, "verify": self.verify}
+
+    def _chosen(self, job: Job) -> list[AccountMirror]:
+        names = job.params.get("accounts") or ([job.account] if job.account else list(self._mirrors))
+        unknown = [name for name in names if name not in self._mirrors]
+        if unknown:
+            raise MailsyncError(f"the engine knows no account {unknown[0]}", hint="restart it after a config change")
+        return [self._mirrors[name] for name in names]
+
+    async def sync(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """A sync of some or all accounts, side by side; one account's failure is its own."""
+        started = time.monotonic()
+        params = job.params
+
+        async def one(mirror: AccountMirror) -> AccountResult:
+            async with self._syncing[mirror.name]:
+                result = await mirror.sync(
+                    params.get("folders", ()),
+                    full=bool(params.get("full")),
+                    dry_run=bool(params.get("dry_run")),
+                    stopping=stopping,
+                )
+            log.info("sync_finished", account=mirror.name, ok=result.ok, folders=len(result.folders))
+            return result
+
+        results = await asyncio.gather(*(one(mirror) for mirror in self._chosen(job)))
+        document = sync_document(results, time.monotonic() - started)
+        code = exit_code([result.exit_code for result in results])
+        failed = next((result for result in results if not result.ok), None)
+        error = failed.error or next((f.error for f in failed.folders if f.error), None) if failed else None
+        return Outcome(document["ok"], document | {"exit_code": code}, error, failed.hint if failed else None)
+
+    async def verify(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Hold the mirror against the server, folder by folder."""
+        verdicts: list[Verdict] = []
+        codes: list[int] = []
+        failure: MailsyncError | None = None
+        for mirror in self._chosen(job):
+            try:
+                verdicts += await self._verify_account(mirror, job.params, stopping)
+                codes.append(0)
+            except MailsyncError as error:
+                codes.append(error.exit_code)
+                failure = failure or error
+        ok = bool(verdicts) and failure is None and all(verdict.ok for verdict in verdicts)
+        code = exit_code(codes) or (0 if ok else 1)
+        document: dict[str, Any] = {
+            "ok": ok,
+            "folders": [verdict.as_dict() for verdict in verdicts],
+            "exit_code": code,
+        }
+        if not verdicts and failure is None:
+            failure = MailsyncError("nothing was verified: no folder is mirrored yet", hint="mailsync sync")
+        return Outcome(ok, document, str(failure) if failure else None, failure.hint if failure else None)
+
+    async def _verify_account(
+        self, mirror: AccountMirror, params: dict[str, Any], stopping: Callable[[], bool]
+    ) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        present = await self._store.aread(lambda connection: folders.present(connection, mirror.account_id))
+        only = params.get("folders") or list(present)
+        try:
+            async with self._syncing[mirror.name], mirror.pool.session() as session:
+                for name in only:
+                    if stopping():
+                        break
+                    if name not in present:
+                        verdicts.append(Verdict(mirror.name, name, error="not mirrored"))
+                        continue
+                    try:
+                        verdicts.append(
+                            await verify_folder(
+                                self._store, session, mirror.name, present[name], deep=bool(params.get("deep"))
+                            )
+                        )
+                    except MailsyncError as error:
+                        if error.scope in ("account", "engine"):
+                            raise
+                        verdicts.append(Verdict(mirror.name, name, error=str(error)))
+        finally:
+            await mirror.pool.close()
+            await mirror.set_state(mirror.resting)
+        return verdicts
+
+
+def exit_code(codes: list[int]) -> int:
+    """The exit code of a command over several accounts: theirs where all agree, else 1."""
+    return codes[0] if codes and len(set(codes)) == 1 else int(any(codes))

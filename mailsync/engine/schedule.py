@@ -1,0 +1,67 @@
+"""Periodic syncs: APScheduler inserts a sync job per account and interval, unless one waits or runs already."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mailsync.config.models import Config
+from mailsync.store import accounts, folders, jobs, messages
+from mailsync.store.database import Store
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+PURGE_SECONDS = 24 * 3600
+
+
+class Schedule:
+    """The schedules of every account; the first sync of each is due at once."""
+
+    def __init__(self, config: Config, store: Store, now: Callable[[], float]) -> None:
+        self._config = config
+        self._store = store
+        self._now = now
+        self._scheduler: AsyncIOScheduler | None = None
+
+    async def start(self) -> None:
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+        scheduler = self._scheduler = AsyncIOScheduler(timezone=UTC)
+        for name in self._config.accounts:
+            scheduler.add_job(
+                self._request_sync,
+                "interval",
+                args=(name,),
+                seconds=self._config.accounts[name].sync_interval,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+                next_run_time=datetime.now(UTC),
+            )
+        scheduler.add_job(self._purge, "interval", seconds=PURGE_SECONDS, coalesce=True, max_instances=1)
+        scheduler.start()
+
+    def stop(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+
+    async def _request_sync(self, name: str) -> None:
+        at = self._now()
+        interval = self._config.accounts[name].sync_interval
+
+        def write(connection: sqlite3.Connection) -> None:
+            account_id = accounts.id_of(connection, name)
+            # A refused password is not tried on a schedule: servers lock out whoever keeps trying.
+            if not jobs.pending_sync(connection, name) and not accounts.needs_login(connection, name):
+                jobs.insert(connection, "sync", at, account=name)
+            folders.set_next_sync(connection, account_id, at + interval)
+
+        await self._store.awrite(write)
+
+    async def _purge(self) -> None:
+        before = self._now() - self._config.store.keep_deleted
+        while await self._store.awrite(lambda connection: messages.purge_removed(connection, before)):
+            pass

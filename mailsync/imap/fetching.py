@@ -1,0 +1,84 @@
+"""UID FETCH as a stream: pipelined commands, batches bounded by bytes, the socket paused while the consumer lags."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from mailsync.errors import CommandRefused, ProtocolError
+from mailsync.imap.protocol import Pending, Protocol
+from mailsync.imap.responses import Fetch, Response
+from mailsync.imap.uidset import UidSet
+from mailsync.text import safe_text
+
+OVERHEAD = 200
+"""Bytes a message without a body is counted as, so that flags alone come in bounded batches too."""
+
+
+class FetchStream:
+    """`async for batch in session.fetch(...)`: lists of Fetch of about `batch_bytes`.
+
+    A batch is handed on as soon as it is whole, or when everything asked for has been answered. While two batches
+    wait for the consumer, reading from the socket stops. A tagged NO does not end the stream (some of the messages may
+    be gone, RFC 2180 section 4.1): `refusals` collects what was said, and whoever asked compares what came with what
+    was asked. Leaving the loop early closes the connection, since answers are still on their way.
+    """
+
+    def __init__(self, protocol: Protocol, sets: Iterable[UidSet], items: str, batch_bytes: int, depth: int) -> None:
+        self.refusals: list[str] = []
+        self._protocol = protocol
+        self._sets = iter(sets)
+        self._items = items.encode()
+        self._batch_bytes = batch_bytes
+        self._depth = depth
+        self._ready: list[Fetch] = []
+        self._ready_bytes = 0
+        self._pending: list[Pending] = []
+        self._wake = asyncio.Event()
+
+    def _accept(self, response: Response) -> bool:
+        if type(response) is not Fetch or response.uid is None:
+            return False
+        self._ready.append(response)
+        self._ready_bytes += OVERHEAD + (len(response.body) if response.body is not None else 0)
+        if self._ready_bytes >= self._batch_bytes:
+            self._wake.set()
+            if self._ready_bytes >= 2 * self._batch_bytes:
+                self._protocol.pause()
+        return True
+
+    def _send(self) -> None:
+        while len(self._pending) < self._depth:
+            uids = next(self._sets, None)
+            if uids is None:
+                return
+            line = b"UID FETCH %s (%s)" % (str(uids).encode(), self._items)
+            pending = self._protocol.begin("UID FETCH", line, accept=self._accept)
+            pending.future.add_done_callback(lambda _: self._wake.set())
+            self._pending.append(pending)
+
+    async def __aiter__(self) -> AsyncIterator[list[Fetch]]:
+        finished = False
+        try:
+            self._send()
+            while self._pending:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._pending and self._pending[0].future.done():
+                    self._judge(self._pending.pop(0))
+                    self._send()
+                if self._ready_bytes >= self._batch_bytes or (self._ready and not self._pending):
+                    batch, self._ready, self._ready_bytes = self._ready, [], 0
+                    self._protocol.resume()
+                    yield batch
+            finished = True
+        finally:
+            if not finished and any(not pending.future.done() for pending in self._pending):
+                self._protocol.fail(ProtocolError("a FETCH was left before its end", scope="folder"))
+
+    def _judge(self, pending: Pending) -> None:
+        answer = pending.future.result()
+        if answer.status == "NO":
+            self.refusals.append(safe_text(answer.text, 200))
+        elif answer.status == "BAD":
+            raise CommandRefused(f"the server does not understand FETCH: {safe_text(answer.text, 200)}")

@@ -1,0 +1,273 @@
+"""aioimaplib's protocol with its receive path replaced by ours.
+
+What stays of `aioimaplib.IMAP4ClientProtocol`: the state names, the table of commands and the states they are legal
+in, the tags, and its role as an asyncio protocol. What is replaced: everything that reads. Bytes go through
+`WireParser`; each tagged answer completes exactly its own command; untagged data go to the oldest command that wants
+them and otherwise to a listener, so nothing is lost; a lost connection, a time-out or a limit fails every pending
+command at once and leaves the connection closed, never half usable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import aioimaplib
+from aioimaplib.aioimaplib import AUTH, LOGOUT, NONAUTH, SELECTED, Cmd, Commands, Exec
+
+from mailsync.errors import ConnectionLost, InsecureConnection, MailsyncError, ProtocolError
+from mailsync.imap.responses import Condition, Continuation, Response, Tagged, Unparsed
+from mailsync.imap.wire import WireError, WireParser
+
+COMMANDS = {
+    **Commands,
+    "UNSELECT": Cmd("UNSELECT", (SELECTED,), Exec.is_sync),
+    "ENABLE": Cmd("ENABLE", (AUTH, SELECTED), Exec.is_sync),
+}
+"""The library's table (a copy: it is shared by the whole process) and what it lacks."""
+
+__all__ = ["AUTH", "SELECTED", "Client", "Pending", "Protocol"]
+
+UNPARSED_LIMIT = 1000
+"""Lines in a row that are no IMAP before the peer is taken for something that is no IMAP server at all."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """A command on its way: who gets its answers.
+
+    `accept(response)` says whether it takes an untagged response; `on_continuation(text)` gives the next bytes to
+    send, or None to send nothing.
+    """
+
+    tag: str
+    name: str
+    future: asyncio.Future[Tagged]
+    accept: Callable[[Response], bool] | None = None
+    on_continuation: Callable[[bytes], bytes | None] | None = None
+    last_in_segment: bool = False
+    """True for STARTTLS: anything that follows its answer in the clear was injected."""
+
+
+class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library is not typed
+    """One connection. Use `mailsync.imap.session.Session` for typed commands."""
+
+    transport: asyncio.Transport | None
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.greeting: asyncio.Future[Condition] = loop.create_future()
+        self.closed: MailsyncError | None = None
+        self.listener: Callable[[Response], None] = _ignore
+        self.last_received = loop.time()
+        self.bytes_received = 0
+        self._parser = WireParser()
+        self._waiting: dict[str, Pending] = {}
+        self._unparsed = 0
+        self._paused = False
+        self._closed_event = asyncio.Event()
+
+    # -- asyncio's side ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def data_received(self, d: bytes) -> None:
+        self.last_received = self.loop.time()
+        self.bytes_received += len(d)
+        try:
+            responses = self._parser.feed(d)
+            last = len(responses) - 1
+            for position, response in enumerate(responses):
+                self._dispatch(response, final=position == last and not self._parser.pending)
+        except WireError as error:
+            self.fail(error)
+        except MailsyncError as error:
+            self.fail(error)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        reason = f": {exc}" if exc else ""
+        self.fail(ConnectionLost(f"the server closed the connection{reason}"))
+        self.state = LOGOUT
+        self._closed_event.set()
+
+    # -- dispatch ----------------------------------------------------------------------------------------------
+
+    def _dispatch(self, response: Response, *, final: bool) -> None:
+        kind = type(response)
+        if kind is Tagged:
+            tagged = cast(Tagged, response)
+            pending = self._waiting.pop(tagged.tag, None)
+            if pending is None:
+                raise ProtocolError("the server answered a command that was not sent")
+            if pending.last_in_segment and not final:
+                raise InsecureConnection("data was injected before TLS began", hint='use security = "tls"')
+            if not pending.future.done():
+                pending.future.set_result(tagged)
+            return
+        if kind is Continuation:
+            self._continue(cast(Continuation, response))
+            return
+        if kind is Unparsed:
+            self._unparsed += 1
+            if self._unparsed > UNPARSED_LIMIT or not self.greeting.done():
+                raise ProtocolError("the other side does not speak IMAP", hint="check host, port and security")
+        elif not self.greeting.done():
+            if not isinstance(response, Condition):
+                raise ProtocolError("the server did not greet", hint="check host, port and security")
+            self.greeting.set_result(response)
+            self.state = AUTH if response.status == "PREAUTH" else NONAUTH
+            return
+        for pending in self._waiting.values():
+            if pending.accept is not None and pending.accept(response):
+                return
+        self.listener(response)
+
+    def _continue(self, response: Continuation) -> None:
+        for pending in self._waiting.values():
+            if pending.on_continuation is not None:
+                reply = pending.on_continuation(response.text)
+                if reply is not None:
+                    self.write(reply)
+                return
+
+    # -- sending -----------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are; nothing is logged, so nothing secret can be."""
+        if self.transport is not None and self.closed is None:
+            self.transport.write(data)
+
+    def begin(
+        self,
+        name: str,
+        data: bytes = b"",
+        *,
+        accept: Callable[[Response], bool] | None = None,
+        on_continuation: Callable[[bytes], bytes | None] | None = None,
+        last_in_segment: bool = False,
+    ) -> Pending:
+        """Send `tag data CRLF` and register the command; raises what closed the connection if it is closed."""
+        if self.closed is not None:
+            raise self.closed
+        verb = name.split()[-1] if name.startswith("UID ") else name
+        if self.state not in COMMANDS[verb].valid_states:
+            raise ProtocolError(f"{name} is not possible in state {self.state}", retry="backoff")
+        tag = self.new_tag()
+        pending = Pending(tag, name, self.loop.create_future(), accept, on_continuation, last_in_segment)
+        self._waiting[tag] = pending
+        self.last_received = self.loop.time()
+        self.write(b"%s %s\r\n" % (tag.encode(), data or name.encode()))
+        return pending
+
+    async def finish(self, pending: Pending) -> Tagged:
+        """Wait for a command's tagged answer. Cancelled while waiting, the connection is closed: it is mid-answer."""
+        try:
+            return await pending.future
+        except asyncio.CancelledError:
+            self.fail(ConnectionLost("the command was cancelled"))
+            raise
+
+    async def execute(self, command: Any, scrub: str | None = None) -> aioimaplib.Response:
+        """What the library's own verbs call: run one of its commands over our path."""
+        del scrub
+        data = str(command).partition(" ")[2]
+        tagged = await self.finish(self.begin(command.name, data.encode()))
+        return aioimaplib.Response(tagged.status, [tagged.text.encode()])
+
+    @property
+    def waits_for_data(self) -> bool:
+        """True while the server owes us something: a command waits (IDLE may be silent) and we are reading."""
+        return not self._paused and any(pending.name != "IDLE" for pending in self._waiting.values())
+
+    # -- flow and end ------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Stop reading: the consumer lags, so TCP makes the server wait."""
+        if not self._paused and self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+            self._paused = True
+
+    def resume(self) -> None:
+        if self._paused and self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.last_received = self.loop.time()
+        self._paused = False
+
+    def fail(self, error: MailsyncError) -> None:
+        """Close the connection and fail everything that waits on it; the first reason given stays the reason."""
+        if self.closed is None:
+            self.closed = error
+        waiting, self._waiting = self._waiting, {}
+        for pending in waiting.values():
+            if not pending.future.done():
+                pending.future.set_exception(self.closed)
+                pending.future.exception()  # seen: a caller that went away does not make asyncio complain
+        if not self.greeting.done():
+            self.greeting.set_exception(self.closed)
+            self.greeting.exception()
+        if self.transport is not None:
+            self.transport.abort()
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Switch to TLS after the tagged OK of STARTTLS; all that was said in the clear is forgotten."""
+        assert self.transport is not None
+        self.transport.pause_reading()
+        transport = await self.loop.start_tls(self.transport, self, context, server_hostname=host)
+        assert transport is not None
+        self._parser = WireParser()
+        self.capabilities: set[str] = set()
+        self.transport = transport
+        transport.resume_reading()
+
+    async def wait_closed(self) -> None:
+        await self._closed_event.wait()
+
+
+class Client(aioimaplib.IMAP4):  # type: ignore[misc]  # the library is not typed
+    """aioimaplib's client on our protocol: it connects when made; await `connected()`."""
+
+    protocol: Protocol
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        super().__init__(host, port, asyncio.get_running_loop(), ssl_context=context)
+
+    def create_client(
+        self,
+        host: str,
+        port: int,
+        loop: asyncio.AbstractEventLoop,
+        conn_lost_cb: Any = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.protocol = Protocol(loop)
+        server_hostname = host if ssl_context else None
+        self._client_task = loop.create_task(
+            loop.create_connection(lambda: self.protocol, host, port, ssl=ssl_context, server_hostname=server_hostname)
+        )
+
+    async def connected(self, seconds: float) -> Condition:
+        """Wait for the connection, TLS and the greeting; OSError and ssl.SSLError as asyncio raises them."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._client_task
+                return await self.protocol.greeting
+        except BaseException:
+            self._client_task.cancel()
+            self.protocol.fail(ConnectionLost("the connection was not established"))
+            raise
+
+
+def _ignore(response: Response) -> None:
+    del response

@@ -1,0 +1,281 @@
+"""One account: which folders there are, which are to be mirrored, and their syncs over a small pool of connections."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from mailsync.config.models import AccountConfig
+from mailsync.config.selection import is_selected
+from mailsync.errors import ConsentMissing, FolderDoubt, MailsyncError, NotFound
+from mailsync.imap.connect import Endpoint
+from mailsync.imap.pool import Pool
+from mailsync.imap.session import Listed, Session
+from mailsync.model import AccountResult, AccountState, FolderResult
+from mailsync.store import accounts, activity, consents, folders, messages, quarantine
+from mailsync.store.database import Store
+from mailsync.sync.folder import FolderSync
+from mailsync.sync.plan import Numbers, choose
+
+LOSSES = 3
+"""Connections in a row that may be lost in a folder without any progress."""
+SPECIAL_USES = ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash", "\\Important")
+
+
+@dataclass(slots=True)
+class AccountMirror:
+    """Mirrors one account of the configuration.
+
+    `password` is asked for at each connection and may raise CredentialMissing; it runs in a worker thread.
+    """
+
+    store: Store
+    name: str
+    account_id: int
+    config: AccountConfig
+    password: Callable[[], str]
+    now: Callable[[], float] = time.time
+    resting: AccountState = "disconnected"
+    """The state between syncs: `watching` while a monitor has a connection."""
+    pool: Pool = field(init=False)
+    locks: defaultdict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By folder id: one sync of a folder at a time, whoever asks for it."""
+
+    def __post_init__(self) -> None:
+        # One connection of the ceiling stays free for the monitor.
+        self.pool = Pool(self.connect, max(1, self.config.max_connections - 1))
+
+    async def connect(self) -> Session:
+        """A signed-in session; the account's state follows what happens."""
+        await self.check_consent()
+        await self.set_state("connecting")
+        try:
+            password = await asyncio.to_thread(self.password)
+            session = await Session.open(self.endpoint(), self.config.username or self.config.email, password)
+        except MailsyncError as error:
+            await self.note_failure(error)
+            raise
+        server = " ".join(value for key, value in session.server_id.items() if key in ("name", "version") and value)
+
+        def write(connection: sqlite3.Connection) -> None:
+            accounts.set_server(connection, self.name, server or session.greeting.text[:200], session.capabilities)
+            accounts.set_state(connection, self.name, "authenticated", self.now())
+
+        await self.store.awrite(write)
+        return session
+
+    def endpoint(self) -> Endpoint:
+        config = self.config
+        return Endpoint(config.host, config.port, config.security, str(config.tls_ca_file or ""))
+
+    async def check_consent(self) -> None:
+        """ConsentMissing unless the person allowed to open the mailbox and to read mail."""
+        granted = await self.store.aread(lambda connection: consents.granted(connection, self.name))
+        missing = {"mailbox_access", "email_read"} - granted
+        if missing:
+            error = ConsentMissing(
+                f"account {self.name}: no consent for {' and '.join(sorted(missing))}",
+                hint=f"mailsync consent grant {self.name} --all",
+            )
+            await self.note_failure(error)
+            raise error
+
+    async def set_state(self, state: AccountState, detail: str = "", hint: str = "") -> None:
+        await self.store.awrite(lambda c: accounts.set_state(c, self.name, state, self.now(), detail, hint))
+
+    async def note_failure(self, error: MailsyncError) -> None:
+        """The account's state after a failure that concerns all of it."""
+        state: AccountState = "error"
+        if isinstance(error, ConsentMissing):
+            state = "needs_consent"
+        elif error.exit_code == 3:
+            state = "needs_login"
+        elif error.retry == "backoff":
+            state = "backing_off"
+        await self.set_state(state, str(error), error.hint)
+
+    # -- a sync of everything ----------------------------------------------------------------------------------
+
+    async def sync(
+        self,
+        only: Sequence[str] = (),
+        *,
+        full: bool = False,
+        dry_run: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> AccountResult:
+        """Sync the selected folders, or those named in `only`. Never raises MailsyncError: the result tells."""
+        result = AccountResult(self.name)
+        try:
+            async with self.pool.session() as session:
+                chosen = await self._refresh_folders(session, only, dry_run=dry_run)
+            await self.set_state("syncing")
+            await self._sync_folders(chosen, result, full=full, dry_run=dry_run, stopping=stopping)
+        except MailsyncError as error:
+            result.error, result.hint, result.exit_code = str(error), error.hint, error.exit_code
+            await self.note_failure(error)
+        finally:
+            await self.pool.close()
+        result.folders.sort(key=lambda folder: folder.name)
+        if result.error is None:
+            failed = next((folder for folder in result.folders if folder.error), None)
+            if failed:
+                result.exit_code = 1
+            await self.set_state(self.resting)
+        if not dry_run:
+            at = self.now()
+            await self.store.awrite(lambda c: accounts.finish_sync(c, self.name, at, result.error, result.hint))
+        return result
+
+    async def _refresh_folders(
+        self, session: Session, only: Sequence[str], *, dry_run: bool
+    ) -> list[tuple[folders.Folder, Numbers | None]]:
+        """The folders to sync, with their STATUS; folders that appeared or vanished are noted on the way."""
+        listed = await session.list_folders()
+        known = await self.store.aread(lambda connection: folders.present(connection, self.account_id))
+        if not listed and known:
+            raise FolderDoubt(
+                "the server lists no folders at all; nothing was removed",
+                hint="run the sync again later",
+                scope="account",
+            )
+        by_name = {item.entry.name: item for item in listed}
+        chosen = {name: item for name, item in by_name.items() if self._is_selected(name, item)}
+        missing = [name for name in only if name not in by_name]
+        if missing:
+            raise NotFound(f"account {self.name} has no folder {missing[0]!r}", hint="see: mailsync status")
+        gone = [] if dry_run else [known[name] for name in known if name not in by_name]
+        vanished = [folder for folder in gone if await session.status(folder.raw_name) is None]
+        at = self.now()
+
+        def write(connection: sqlite3.Connection) -> dict[str, folders.Folder]:
+            for folder in vanished:
+                removed = messages.remove(connection, folder.id, None, at, "folder gone")
+                folders.mark_gone(connection, folder.id, at)
+                activity.add(connection, at, self.name, folder.name, "folder_removed", count=removed)
+            for name in chosen:
+                if name not in known:
+                    activity.add(connection, at, self.name, name, "folder_added")
+            folders.upsert(connection, self.account_id, [_row(name, item) for name, item in chosen.items()])
+            return folders.present(connection, self.account_id)
+
+        present = await self.store.awrite(write)
+        wanted = [name for name in chosen if not only or name in only]
+        wanted += [name for name in only if name not in chosen]
+        unlisted = [name for name in wanted if name not in present]
+        if unlisted:  # named on the command line but excluded by the configuration
+            rows = [_row(name, by_name[name]) for name in unlisted]
+            await self.store.awrite(lambda connection: folders.upsert(connection, self.account_id, rows))
+            present = await self.store.aread(lambda connection: folders.present(connection, self.account_id))
+        wanted.sort(key=lambda name: (name.upper() != "INBOX", not special_use(by_name[name]), name))
+        return [(present[name], _numbers(by_name[name])) for name in wanted]
+
+    def _is_selected(self, name: str, item: Listed) -> bool:
+        return is_selected(name, special_use(item), self.config.folders.include, self.config.folders.exclude)
+
+    async def _sync_folders(
+        self,
+        chosen: list[tuple[folders.Folder, Numbers | None]],
+        result: AccountResult,
+        *,
+        full: bool,
+        dry_run: bool,
+        stopping: Callable[[], bool],
+    ) -> None:
+        """Several folders at a time. A folder's failure is its own; what concerns the account ends all of it."""
+        queue = list(reversed(chosen))
+        at = self.now()
+        retry_due = await self.store.aread(lambda c: quarantine.folders_due(c, self.account_id, at))
+
+        async def work() -> None:
+            while queue and not stopping():
+                folder, status = queue.pop()
+                if not full and status and folder.id not in retry_due and proves_unchanged(folder, status):
+                    result.folders.append(await self._unchanged(folder, status, dry_run=dry_run))
+                    continue
+                task = FolderSync(self.store, self.name, self.account_id, folder, self.now, full, dry_run, stopping)
+                result.folders.append(await self.sync_folder(task, self.pool.session))
+
+        workers = [asyncio.create_task(work()) for _ in range(min(self.pool.ceiling, len(queue)))]
+        try:
+            await asyncio.gather(*workers)
+        except BaseException:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            raise
+
+    async def _unchanged(self, folder: folders.Folder, status: Numbers, *, dry_run: bool) -> FolderResult:
+        if not dry_run and status.uidvalidity is not None:
+            at = self.now()
+            checkpoint = folders.Checkpoint(status.uidvalidity, folder.uidnext, folder.highestmodseq, status.messages)
+            await self.store.awrite(lambda c: folders.finish_sync(c, folder.id, checkpoint, "unchanged", at))
+        return FolderResult(folder.name, folder.uidvalidity, strategy="unchanged")
+
+    async def sync_folder(
+        self, task: FolderSync, take: Callable[[], AbstractAsyncContextManager[Session]]
+    ) -> FolderResult:
+        """Run a folder's sync over sessions from `take`, reconnecting while there is progress."""
+        losses = 0
+        while True:
+            before = task.result.new
+            try:
+                async with take() as session:
+                    try:
+                        async with self.locks[task.folder.id]:
+                            return await task.run(session)
+                    except MailsyncError:
+                        if session.closed is None:
+                            raise
+                        # The line broke in the middle of this folder.
+                        progress = task.result.new > before or await task.download.lost()
+                        losses = 0 if progress else losses + 1
+                        if losses >= LOSSES:
+                            raise
+                await asyncio.sleep(0.2 * 4**losses)
+            except MailsyncError as error:
+                await self._folder_failed(task, error)
+                if error.scope in ("account", "engine"):
+                    raise
+                return task.result
+
+    async def _folder_failed(self, task: FolderSync, error: MailsyncError) -> None:
+        task.result.error = str(error)
+        at = self.now()
+
+        def write(connection: sqlite3.Connection) -> None:
+            folders.fail_sync(connection, task.folder.id, str(error), error.hint)
+            activity.add(connection, at, self.name, task.folder.name, "error", detail=str(error))
+
+        await self.store.awrite(write)
+
+
+def proves_unchanged(folder: folders.Folder, status: Numbers) -> bool:
+    """True when STATUS alone proves that the mirror of `folder` is up to date."""
+    stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, folder.messages)
+    complete = folder.first_sync_at is not None and folder.uidnext is not None
+    return choose(stored, status, complete=complete, held=folder.messages) == "unchanged"
+
+
+def special_use(item: Listed) -> str:
+    """The special use (RFC 6154) of a listed folder, '' for none."""
+    return next((use for use in SPECIAL_USES if use in item.entry.attributes), "")
+
+
+def _row(name: str, item: Listed) -> tuple[str, bytes, str, str, int | None, int | None]:
+    entry = item.entry
+    return name, entry.raw_name, entry.delimiter or "", special_use(item), item.status.get("MESSAGES"), None
+
+
+def _numbers(item: Listed) -> Numbers | None:
+    status = item.status
+    if "MESSAGES" not in status or not status.get("UIDVALIDITY"):
+        return None
+    return Numbers(
+        status["UIDVALIDITY"], status.get("UIDNEXT"), status.get("HIGHESTMODSEQ") or None, status["MESSAGES"]
+    )

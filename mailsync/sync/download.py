@@ -1,0 +1,183 @@
+"""Messages from the wire into the store: newest first, in batches bounded by bytes, a few on their way at a time.
+
+While one batch is compressed and written, the next is read; more than `IN_FLIGHT` never wait, so memory is bounded by
+these constants and the largest single message. What the server leaves out is asked for again, then set aside. When
+connections die twice with the same messages on their way, these come last and one by one, until the one that kills
+the line is known and set aside; the rest of the folder does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from mailsync.imap.responses import Fetch
+from mailsync.imap.session import Session
+from mailsync.imap.uidset import MAX_UID, UidSet
+from mailsync.model import FolderResult, split_flags
+from mailsync.store import activity, folders, messages, quarantine
+from mailsync.store.database import Store
+from mailsync.sync import internaldate
+from mailsync.sync.plan import FlagState
+
+BATCH_BYTES = 2 << 20
+"""Raw bytes a transaction: large enough to amortise a commit, small enough to lose little and hold little."""
+IN_FLIGHT = 2
+PIECE = 400
+"""Messages a FETCH command asks for."""
+ATTEMPTS = 3
+"""Times a message is asked for before it is set aside."""
+STRIKES = 2
+"""Connections a message may kill while asked for alone."""
+ITEMS = "UID FLAGS INTERNALDATE BODY.PEEK[]"
+
+
+class Download:
+    """Fetches sets of UIDs of one folder. Keep it across reconnects: it learns which message breaks the line."""
+
+    def __init__(
+        self,
+        store: Store,
+        account: str,
+        account_id: int,
+        folder: folders.Folder,
+        result: FolderResult,
+        now: Callable[[], float],
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._account_id = account_id
+        self._folder = folder
+        self._result = result
+        self._now = now
+        self._stopping = stopping
+        self._splits: dict[tuple[str, ...], FlagState] = {}
+        self._on_the_way: list[UidSet] = []
+        self._lost_with = UidSet()
+        self._suspects = UidSet()
+        self._strikes: dict[int, int] = {}
+
+    async def run(self, session: Session, wanted: UidSet) -> None:
+        """Fetch and store `wanted`; what cannot be had is quarantined. ConnectionLost and the like pass through."""
+        for _ in range(ATTEMPTS):
+            if not wanted or self._stopping():
+                return
+            wanted -= await self._stream(session, (wanted - self._suspects).split(PIECE, newest_first=True), depth=2)
+            suspects = wanted & self._suspects
+            wanted -= await self._stream(session, suspects.split(1, newest_first=True), depth=1)
+        if not wanted or self._stopping():
+            return
+        still_there = wanted & await session.search_uids()
+        if still_there:
+            await self._set_aside(still_there, "the server lists the message but does not give its bytes")
+
+    async def above(self, session: Session, first: int) -> UidSet:
+        """Fetch every message with a UID of at least `first`; returns those that came."""
+        return await self._stream(session, iter([UidSet([(first, MAX_UID)])]), depth=1)
+
+    async def lost(self) -> bool:
+        """The connection died during `run`. True when that taught which messages to be careful with."""
+        lost_with = UidSet()
+        for piece in self._on_the_way:
+            lost_with |= piece
+        again = lost_with & self._lost_with
+        self._lost_with, self._on_the_way = lost_with, []
+        if len(lost_with) == 1 and lost_with.min in self._suspects:
+            (uid,) = lost_with
+            self._strikes[uid] = self._strikes.get(uid, 0) + 1
+            if self._strikes[uid] >= STRIKES:
+                await self._set_aside(lost_with, "the server closes the connection on this message")
+                self._suspects -= lost_with
+            return True
+        learned = again - self._suspects
+        self._suspects |= learned
+        return bool(learned)
+
+    async def _stream(self, session: Session, pieces: Iterator[UidSet], *, depth: int) -> UidSet:
+        """One pass; returns the UIDs whose bytes came and were committed."""
+        got: list[int] = []
+        writes: list[asyncio.Task[list[int]]] = []
+        self._on_the_way = []
+        stream = session.fetch(self._tracked(pieces, depth), ITEMS, BATCH_BYTES, depth=depth)
+        try:
+            async for batch in stream:
+                writes.append(asyncio.create_task(self._keep(session, batch)))
+                if len(writes) > IN_FLIGHT:
+                    got += await writes.pop(0)
+        finally:
+            # Also when the connection is lost: what came whole is kept and not asked for again.
+            for uids in await asyncio.gather(*writes):
+                got += uids
+        return UidSet.from_uids(got)
+
+    def _tracked(self, pieces: Iterator[UidSet], depth: int) -> Iterator[UidSet]:
+        """Remembers the last `depth` pieces asked for: those are on their way when a connection dies."""
+        for piece in pieces:
+            if self._stopping():
+                return
+            self._on_the_way = [*self._on_the_way[1 - depth :], piece] if depth > 1 else [piece]
+            yield piece
+        if depth == 1:
+            self._on_the_way = []
+
+    async def _keep(self, session: Session, batch: list[Fetch]) -> list[int]:
+        """Compress a batch off the loop and commit it; returns the UIDs it gave bytes for."""
+        if session.mailbox is not None and any(answer.flags is not None and not answer.has_body for answer in batch):
+            session.mailbox.disturbed = True  # not an answer to us: another client changed flags meanwhile
+        answers = {answer.uid: answer for answer in batch if answer.body is not None}
+        if not answers:
+            return []
+        uids: list[int] = []
+        bits: list[int] = []
+        keywords: list[str] = []
+        dates: list[int | None] = []
+        modseqs: list[int | None] = []
+        bodies: list[bytes] = []
+        for uid, answer in answers.items():
+            assert uid is not None
+            assert answer.body is not None
+            state = self._splits.get(answer.flags or ())
+            if state is None:
+                state = self._splits[answer.flags or ()] = split_flags(answer.flags or ())
+            uids.append(uid)
+            bits.append(state[0])
+            keywords.append(state[1])
+            dates.append(internaldate.parse(answer.internaldate))
+            modseqs.append(answer.modseq)
+            bodies.append(answer.body)
+        answers.clear()
+        batch.clear()
+        packed = await asyncio.to_thread(self._store.codec.pack, bodies)
+        bodies.clear()
+        arrivals = messages.Arrivals(uids, bits, keywords, dates, modseqs, packed)
+        size = sum(packed.sizes)
+        at = self._now()
+        named = str(UidSet.from_uids(uids))
+
+        def write(connection: sqlite3.Connection) -> None:
+            messages.add(connection, self._folder.id, arrivals, at)
+            activity.add(
+                connection, at, self._account, self._folder.name, "new", count=len(uids), size=size, uids=named
+            )
+
+        await self._store.awrite(write)
+        if packed.dictionary:
+            self._store.codec.saved()
+        self._result.new += len(uids)
+        self._result.bytes += size
+        return uids
+
+    async def _set_aside(self, uids: UidSet, why: str) -> None:
+        at = self._now()
+        chosen = list(islice(uids, 10_000))
+
+        def write(connection: sqlite3.Connection) -> None:
+            folder = folders.get(connection, self._folder.id)
+            messages.add_without_content(connection, folder.id, [(uid, 0, "", None, 0) for uid in chosen], at)
+            quarantine.add(connection, self._account_id, folder.id, folder.uidvalidity or 0, chosen, "fetch", why, at)
+
+        await self._store.awrite(write)
+        self._result.quarantined += len(chosen)
