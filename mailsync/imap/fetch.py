@@ -44,7 +44,7 @@ _NO_VALUE = re.compile(rb"[ \t\0]*+(?:\)|" + _KNOWN.pattern + rb")", re.IGNORECA
 
 # A literal that is a section of a message: the only kind that may be large.
 _BODY_LITERAL = re.compile(
-    rb"(?:(?:BODY|BINARY)(?:\.PEEK)?\[[^\[\]]*+\](?:<[0-9.]*+>)?|RFC822(?:\.HEADER|\.TEXT)?(?:\[\])?) ?\Z",
+    rb"(?:(?:BODY|BINARY)(?:\.PEEK)?\[[^\[\]]*+\](?:<[0-9.]*+>)?|RFC822(?:\.HEADER|\.TEXT)?(?:\[\])?) *+\Z",
     re.IGNORECASE,
 )
 _FETCH_LINE = re.compile(rb"\*[ \t]+[0-9]+[ \t]+(?:UID)?FETCH\b", re.IGNORECASE)
