@@ -32,7 +32,7 @@ servers:
 
 bench: $(VENV)/.dev
 	@sh tests/servers/ensure.sh dovecot mbsync
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m tests.benchmarks
 
 soak: $(VENV)/.dev servers
 	@$(BIN)/python -m pytest -q -m soak
