@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,8 @@ def start_dovecot() -> Iterator[Callable[..., Dovecot]]:
     """Start a Dovecot of one's own: `start_dovecot({"alice": "secret"}, capability=...)`; stopped after the test."""
     servers: list[Dovecot] = []
 
-    def start(*arguments: object, **options: object) -> Dovecot:
-        server = Dovecot(*arguments, **options)  # type: ignore[arg-type]
+    def start(*arguments: Any, **options: Any) -> Dovecot:
+        server = Dovecot(*arguments, **options)
         servers.append(server)
         server.start()
         return server
