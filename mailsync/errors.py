@@ -18,6 +18,7 @@
      |- ProtocolError                exit 1, account, backoff   an answer that cannot be understood or exceeds a limit
      |- CommandRefused               exit 1, folder,  backoff   tagged NO or BAD
      |- FolderDoubt                  exit 1, folder,  backoff   the answer would remove too much to be believed
+     |- Interrupted                  exit 130, account, now     asked to stop before the end; what is done is kept
      `- MessageFailed                exit 1, message, backoff   one message could not be fetched or stored
 
 `scope` says who absorbs a failure, so one bad message never stops a folder, nor a folder an account.
@@ -151,6 +152,15 @@ class FolderDoubt(MailsyncError):
 
     scope: Scope = "folder"
     retry: Retry = "backoff"
+
+
+class Interrupted(MailsyncError):
+    """Stopped before it was complete."""
+
+    exit_code = 130
+    scope: Scope = "account"
+    retry: Retry = "now"
+    hint = "run it again: what was committed is kept"
 
 
 class MessageFailed(MailsyncError):

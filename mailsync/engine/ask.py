@@ -9,12 +9,15 @@ from typing import Any
 
 from mailsync.config.models import Config
 from mailsync.engine.engine import Engine
-from mailsync.errors import OwnedElsewhere
+from mailsync.errors import MailsyncError, OwnedElsewhere
 from mailsync.store import jobs
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
+from mailsync.store.lock import owner
 
 POLL_SECONDS = 0.01
+OWNER_SECONDS = 1.0
+"""How often a command that waits for another process's engine makes sure that there still is one."""
 
 
 def ask(
@@ -28,37 +31,49 @@ def ask(
 ) -> Job:
     """Run a job to its end and return its row.
 
-    Where nobody owns the data directory an engine is embedded for the length of the job. `each()` is called while
-    waiting, about every 10 ms. Interrupted (KeyboardInterrupt), the job is cancelled and the interrupt goes on.
+    Where nobody owns the data directory an engine is embedded for the length of the job; where the owner dies
+    meanwhile, too. `each()` is called while waiting, about every 10 ms. Interrupted (KeyboardInterrupt), the job is
+    cancelled and the interrupt goes on.
     """
-    engine: Engine | None = Engine(config, store, data_dir, schedules=False, monitors=False)
+    engine = _embed(config, store, data_dir)
     try:
-        assert engine is not None
-        engine.start()
-    except OwnedElsewhere:
-        engine = None
-    try:
-        job_id = store.write(lambda c: jobs.insert(c, kind, time.time(), params=params, priority=10)).result()
+        attempts = 1 if engine else 3
+        job_id = store.write(
+            lambda c: jobs.insert(c, kind, time.time(), params=params, priority=10, max_attempts=attempts)
+        ).result()
+        version, looked = -1, time.monotonic()
         try:
-            return _wait(store, job_id, each)
+            while True:
+                current = store.data_version()
+                if current != version:
+                    version = current
+                    with store.read() as connection:
+                        job = jobs.get(connection, job_id)
+                    if job is None or job.status not in ("pending", "running"):
+                        break
+                if time.monotonic() - looked > OWNER_SECONDS:
+                    looked = time.monotonic()
+                    if engine is None and owner(data_dir) is None:
+                        engine = _embed(config, store, data_dir)
+                    elif engine is not None and not engine.running:
+                        raise MailsyncError("the engine ended unexpectedly", hint="see the log, then run it again")
+                each()
+                time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:
             store.write(lambda connection: jobs.request_cancel(connection, job_id, time.time())).result()
             raise
+        if job is None:
+            raise MailsyncError("the job was removed while it waited")
+        return job
     finally:
         if engine is not None:
             engine.stop()
 
 
-def _wait(store: Store, job_id: int, each: Callable[[], None]) -> Job:
-    version = -1
-    while True:
-        current = store.data_version()
-        if current != version:
-            version = current
-            with store.read() as connection:
-                job = jobs.get(connection, job_id)
-            assert job is not None
-            if job.status not in ("pending", "running"):
-                return job
-        each()
-        time.sleep(POLL_SECONDS)
+def _embed(config: Config, store: Store, data_dir: Path) -> Engine | None:
+    engine = Engine(config, store, data_dir, schedules=False, monitors=False)
+    try:
+        engine.start()
+    except OwnedElsewhere:
+        return None
+    return engine

@@ -31,6 +31,8 @@ from mailsync.store.lock import EngineLock
 from mailsync.sync.account import AccountMirror
 from mailsync.sync.monitor import Monitor, watched_folders
 
+PIPELINE_PACE_SECONDS = 0.25
+"""Between two pages of the pipeline while a job runs: 2,000 messages a second."""
 STOP_SECONDS = 20.0
 """What is in hand gets this long to finish when the engine stops."""
 JOBS_KEPT_SECONDS = 7 * 24 * 3600.0
@@ -40,8 +42,8 @@ log = get_logger("engine")
 class Engine:
     """Runs the mirror of every account of `config` on `store`.
 
-    `schedules` turns on periodic syncs, `monitors` push; `quiet` keeps password commands off the screen. `start()` raises OwnedElsewhere when another process runs
-    the engine of this data directory.
+    `schedules` turns on periodic syncs, `monitors` push; `quiet` keeps what password commands say off the screen.
+    `start()` raises OwnedElsewhere when another process runs the engine of this data directory.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Engine:
         self._ready.wait()
         if self._failure is not None:
             self._thread.join()
+            self._lock.release()
             raise self._failure
 
     def stop(self) -> None:
@@ -120,7 +123,7 @@ class Engine:
                 loop.call_soon_threadsafe(committed.set)
 
         store.subscribe(tell)
-        pipeline = asyncio.create_task(self._pipeline(committed))
+        pipeline = asyncio.create_task(self._pipeline(committed, worker))
         working = asyncio.create_task(worker.run())
         background: list[asyncio.Task[None]] = []
         schedule = Schedule(self._config, store, self._now) if self._with_schedules else None
@@ -152,7 +155,7 @@ class Engine:
         named = [(name, account.email) for name, account in config.accounts.items()]
 
         def prepare(connection: sqlite3.Connection) -> dict[str, int]:
-            jobs.requeue_orphans(connection)
+            jobs.requeue_orphans(connection, at)
             jobs.prune(connection, at - JOBS_KEPT_SECONDS)
             accounts.reset_states(connection, at, problems=True)
             messages.purge_removed(connection, at - config.store.keep_deleted)
@@ -166,13 +169,17 @@ class Engine:
             for name, account in config.accounts.items()
         }
 
-    async def _pipeline(self, committed: asyncio.Event) -> None:
-        """Follow the store behind the cursor; ends when stopping and nothing is left."""
+    async def _pipeline(self, committed: asyncio.Event, worker: Worker) -> None:
+        """Follow the store behind the cursor; ends when stopping and nothing is left.
+
+        While a job runs it keeps a slow pace: the newest mail becomes readable soon, and the mirror is not held up.
+        """
         runner = Runner(self._store, self._now)
         while True:
             committed.clear()
             while await asyncio.to_thread(runner.step):
-                pass
+                if worker.busy and not self._stopping:
+                    await asyncio.sleep(PIPELINE_PACE_SECONDS)
             if self._stopping:
                 return
             await committed.wait()

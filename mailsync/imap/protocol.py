@@ -171,6 +171,12 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         self.write(b"%s %s\r\n" % (tag.encode(), data or name.encode()))
         return pending
 
+    def end_idle(self, pending: Pending) -> None:
+        """Send DONE: from here on the server owes an answer, and its silence counts."""
+        pending.name = "DONE"
+        self.last_received = self.loop.time()
+        self.write(b"DONE\r\n")
+
     async def finish(self, pending: Pending) -> Tagged:
         """Wait for a command's tagged answer. Cancelled while waiting, the connection is closed: it is mid-answer."""
         try:

@@ -304,7 +304,7 @@ class Session:
             self._fail(error if isinstance(error, MailsyncError) else ConnectionLost("IDLE was cancelled"))
             raise
         if not pending.future.done():
-            self._protocol.write(b"DONE\r\n")
+            self._protocol.end_idle(pending)
         await self._ok(pending)
         pushed = self._pushed.is_set()
         self._pushed.clear()

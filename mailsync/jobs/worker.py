@@ -49,6 +49,11 @@ class Worker:
         self._wake = asyncio.Event()
         self._stopping = False
 
+    @property
+    def busy(self) -> bool:
+        """True while a job runs."""
+        return bool(self._running)
+
     def wake(self) -> None:
         """Look at the queue now. Call it on the worker's loop."""
         self._wake.set()

@@ -110,7 +110,9 @@ def unpack_head(connection: sqlite3.Connection, frame: bytes) -> bytes:
 
 def _decompressor(connection: sqlite3.Connection, frame: bytes) -> Any:
     wanted = zstandard.get_frame_parameters(frame[:18]).dict_id
-    known: dict[int, Any] = _local.__dict__.setdefault("decompressors", {})
+    known: dict[int, Any] | None = getattr(_local, "decompressors", None)
+    if known is None:
+        known = _local.decompressors = {}
     if wanted not in known:
         data = None
         if wanted:

@@ -106,6 +106,15 @@ def finish_sync(
     )
 
 
+def note_unchanged(connection: sqlite3.Connection, folder_ids: Sequence[int], at: float) -> None:
+    """These folders were found to be as their checkpoints say."""
+    connection.executemany(
+        """UPDATE folders SET last_sync_at = ?, strategy = 'unchanged', syncing = 0, error = NULL, error_hint = NULL
+           WHERE id = ?""",
+        [(at, folder_id) for folder_id in folder_ids],
+    )
+
+
 def fail_sync(connection: sqlite3.Connection, folder_id: int, error: str, hint: str) -> None:
     connection.execute(
         "UPDATE folders SET syncing = 0, error = ?, error_hint = ? WHERE id = ?", (error, hint, folder_id)

@@ -33,11 +33,15 @@ def insert(
     account: str | None = None,
     params: dict[str, Any] | None = None,
     priority: int = 0,
+    max_attempts: int = 1,
 ) -> int:
-    """Ask for a job; returns its id. A higher priority is claimed first."""
+    """Ask for a job; returns its id. A higher priority is claimed first.
+
+    `max_attempts` above 1 has it run again when the engine that ran it was killed.
+    """
     cursor = connection.execute(
-        "INSERT INTO jobs (kind, account, params, priority, created_at) VALUES (?, ?, ?, ?, ?)",
-        (kind, account, json.dumps(params or {}), priority, at),
+        "INSERT INTO jobs (kind, account, params, priority, max_attempts, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (kind, account, json.dumps(params or {}), priority, max_attempts, at),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -105,9 +109,14 @@ def add_event(connection: sqlite3.Connection, job_id: int, at: float, kind: str,
     )
 
 
-def requeue_orphans(connection: sqlite3.Connection) -> int:
-    """Jobs that a killed engine left running are asked for again; every handler may be run twice."""
-    return connection.execute("UPDATE jobs SET status = 'pending' WHERE status = 'running'").rowcount
+def requeue_orphans(connection: sqlite3.Connection, at: float) -> None:
+    """Jobs that a killed engine left running wait again where attempts are left, and have failed where not."""
+    connection.execute("UPDATE jobs SET status = 'pending' WHERE status = 'running' AND attempt < max_attempts")
+    connection.execute(
+        """UPDATE jobs SET status = 'failed', finished_at = ?, error = 'the engine was killed'
+           WHERE status = 'running'""",
+        (at,),
+    )
 
 
 def request_cancel(connection: sqlite3.Connection, job_id: int, at: float) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mailsync.config.models import AccountConfig
 from mailsync.config.selection import is_selected
-from mailsync.errors import ConsentMissing, FolderDoubt, MailsyncError, NotFound
+from mailsync.errors import ConsentMissing, FolderDoubt, Interrupted, MailsyncError, NotFound
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
 from mailsync.imap.session import Listed, Session
@@ -42,6 +42,7 @@ class AccountMirror:
     now: Callable[[], float] = time.time
     resting: AccountState = "disconnected"
     """The state between syncs: `watching` while a monitor has a connection."""
+    syncing: bool = field(default=False, init=False)
     pool: Pool = field(init=False)
     locks: defaultdict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """By folder id: one sync of a folder at a time, whoever asks for it."""
@@ -53,7 +54,9 @@ class AccountMirror:
     async def connect(self) -> Session:
         """A signed-in session; the account's state follows what happens."""
         await self.check_consent()
-        await self.set_state("connecting")
+        announces = self.resting == "disconnected" and not self.syncing
+        if announces:
+            await self.set_state("connecting")
         try:
             password = await asyncio.to_thread(self.password)
             session = await Session.open(self.endpoint(), self.config.username or self.config.email, password)
@@ -64,7 +67,8 @@ class AccountMirror:
 
         def write(connection: sqlite3.Connection) -> None:
             accounts.set_server(connection, self.name, server or session.greeting.text[:200], session.capabilities)
-            accounts.set_state(connection, self.name, "authenticated", self.now())
+            if announces:
+                accounts.set_state(connection, self.name, "authenticated", self.now())
 
         await self.store.awrite(write)
         return session
@@ -114,12 +118,14 @@ class AccountMirror:
         try:
             async with self.pool.session() as session:
                 chosen = await self._refresh_folders(session, only, dry_run=dry_run)
+            self.syncing = True
             await self.set_state("syncing")
             await self._sync_folders(chosen, result, full=full, dry_run=dry_run, stopping=stopping)
         except MailsyncError as error:
             result.error, result.hint, result.exit_code = str(error), error.hint, error.exit_code
-            await self.note_failure(error)
+            await (self.set_state(self.resting) if isinstance(error, Interrupted) else self.note_failure(error))
         finally:
+            self.syncing = False
             await self.pool.close()
         result.folders.sort(key=lambda folder: folder.name)
         if result.error is None:
@@ -127,7 +133,7 @@ class AccountMirror:
             if failed:
                 result.exit_code = 1
             await self.set_state(self.resting)
-        if not dry_run:
+        if not dry_run and result.exit_code != Interrupted.exit_code:
             at = self.now()
             await self.store.awrite(lambda c: accounts.finish_sync(c, self.name, at, result.error, result.hint))
         return result
@@ -188,16 +194,14 @@ class AccountMirror:
         stopping: Callable[[], bool],
     ) -> None:
         """Several folders at a time. A folder's failure is its own; what concerns the account ends all of it."""
-        queue = list(reversed(chosen))
-        at = self.now()
-        retry_due = await self.store.aread(lambda c: quarantine.folders_due(c, self.account_id, at))
+        unchanged = [] if full else await self._proven_unchanged(chosen, dry_run=dry_run)
+        result.folders += [FolderResult(folder.name, folder.uidvalidity, strategy="unchanged") for folder in unchanged]
+        skip = {folder.id for folder in unchanged}
+        queue = [folder for folder, _ in reversed(chosen) if folder.id not in skip]
 
         async def work() -> None:
             while queue and not stopping():
-                folder, status = queue.pop()
-                if not full and status and folder.id not in retry_due and proves_unchanged(folder, status):
-                    result.folders.append(await self._unchanged(folder, status, dry_run=dry_run))
-                    continue
+                folder = queue.pop()
                 task = FolderSync(self.store, self.name, self.account_id, folder, self.now, full, dry_run, stopping)
                 result.folders.append(await self.sync_folder(task, self.pool.session))
 
@@ -209,13 +213,24 @@ class AccountMirror:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             raise
+        if queue:
+            raise Interrupted
 
-    async def _unchanged(self, folder: folders.Folder, status: Numbers, *, dry_run: bool) -> FolderResult:
-        if not dry_run and status.uidvalidity is not None:
-            at = self.now()
-            checkpoint = folders.Checkpoint(status.uidvalidity, folder.uidnext, folder.highestmodseq, status.messages)
-            await self.store.awrite(lambda c: folders.finish_sync(c, folder.id, checkpoint, "unchanged", at))
-        return FolderResult(folder.name, folder.uidvalidity, strategy="unchanged")
+    async def _proven_unchanged(
+        self, chosen: list[tuple[folders.Folder, Numbers | None]], *, dry_run: bool
+    ) -> list[folders.Folder]:
+        """The folders that need no look because their STATUS proves it, noted as synced in one transaction."""
+        at = self.now()
+        retry_due = await self.store.aread(lambda c: quarantine.folders_due(c, self.account_id, at))
+        proven = [
+            folder
+            for folder, status in chosen
+            if status is not None and folder.id not in retry_due and proves_unchanged(folder, status)
+        ]
+        if proven and not dry_run:
+            ids = [folder.id for folder in proven]
+            await self.store.awrite(lambda connection: folders.note_unchanged(connection, ids, at))
+        return proven
 
     async def sync_folder(
         self, task: FolderSync, take: Callable[[], AbstractAsyncContextManager[Session]]
@@ -238,6 +253,9 @@ class AccountMirror:
                         if losses >= LOSSES:
                             raise
                 await asyncio.sleep(0.2 * 4**losses)
+            except Interrupted as error:
+                task.result.error = str(error)
+                raise
             except MailsyncError as error:
                 await self._folder_failed(task, error)
                 if error.scope in ("account", "engine"):

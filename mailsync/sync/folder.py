@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mailsync.errors import FolderDoubt
+from mailsync.errors import FolderDoubt, Interrupted
 from mailsync.imap.session import Mailbox, Session
 from mailsync.imap.uidset import UidSet
 from mailsync.model import FolderResult, split_flags
@@ -102,8 +102,9 @@ class FolderSync:
         )
         await self._apply(changes)
         await self.download.run(session, changes.fetch)
-        if not self.stopping():
-            await self._finish(server)
+        if self.stopping():
+            raise Interrupted
+        await self._finish(server)
         return box
 
     async def _numbers(self, session: Session, box: Mailbox) -> Numbers:
