@@ -72,5 +72,7 @@ def messages(count: int = COUNT, seed: int = 1) -> Iterator[Message]:
             )
         else:
             raw = head + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + body
-        flags = [flag for flag, share in (("\\Seen", 0.9), ("\\Answered", 0.2), ("\\Flagged", 0.03)) if rng.random() < share]
+        flags = [
+            flag for flag, share in (("\\Seen", 0.9), ("\\Answered", 0.2), ("\\Flagged", 0.03)) if rng.random() < share
+        ]
         yield raw, flags, when

@@ -1,0 +1,5 @@
+"""`python -m mailsync`: the command line."""
+
+from mailsync.cli import main
+
+main()

@@ -1,0 +1,9 @@
+"""`make bench`: every benchmark of this folder, one after the other."""
+
+from __future__ import annotations
+
+from tests.benchmarks import first_sync, key_to_paint, message_list, wire
+
+for benchmark in (wire, message_list, first_sync, key_to_paint):
+    print(f"\n== {benchmark.__name__.rpartition('.')[2]}", flush=True)
+    benchmark.main()
