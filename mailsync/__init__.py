@@ -2,8 +2,10 @@
 
 The map, imports go down only (import-linter enforces it):
 
-      cli          daemon          tui             front ends: parse, render, serve. No SQL, no IMAP, no secrets
-          \\          |           /      demo       (demo: a mail server to try it on)
+                   cli                             parses, asks, renders; opens one of the faces below
+          /         |          \\
+      daemon       tui        demo                 faces: headless, dashboard, a mail server to try it on
+          \\         |                               No SQL, no IMAP, no secrets above this line
                   engine                           the composition root: schedules, monitors, job workers
       /        /      |
     sync   pipeline  jobs                          siblings: none imports another

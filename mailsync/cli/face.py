@@ -7,12 +7,14 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from mailsync.cli.context import Context, emit, note
+from mailsync.cli import context
+from mailsync.cli.context import AsJson, Context
+from mailsync.cli.output import emit, note
 from mailsync.errors import MailsyncError, UsageError
 
 
@@ -20,53 +22,48 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: mailsync demo --json")(demo)
 
 
-def run_daemon(context: Context) -> None:
+def run_daemon(shared: Context) -> None:
     """`mailsync --daemon`: serve until a signal."""
     from mailsync.daemon.service import serve
-    from mailsync.privacy import log
 
-    context.accounts()
-    store = context.store()
-    log.configure("debug" if context.verbose else "info", stderr=sys.stderr, folder=context.data_dir)
-    serve(context.accounts, store, context.data_dir, ready=lambda: note(f"mailsync: serving, pid {os.getpid()}"))
+    shared.accounts()
+    store = shared.store(create=True)
+    shared.start_log(engine=True)
+    serve(shared.read_config, store, shared.data_dir, ready=lambda: note(f"mailsync: serving, pid {os.getpid()}"))
 
 
-def run_dashboard(context: Context) -> None:
+def run_dashboard(shared: Context) -> None:
     """`mailsync`: the dashboard, with the engine unless another process runs it or only looking was asked for."""
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         raise UsageError("the dashboard needs a terminal", hint="mailsync --daemon runs without one; see --help")
     from mailsync.engine.engine import Engine
-    from mailsync.privacy import log
     from mailsync.store.lock import owner
     from mailsync.tui.app import MailsyncApp
 
-    config = context.config(missing_ok=True)
-    store = context.store()
-    log.configure("debug" if context.verbose else "info", folder=context.data_dir)
+    config = shared.config
+    store = shared.store(create=True)
+    shared.start_log(engine=True)
     engine = None
-    owned_by = owner(context.data_dir)
-    if owned_by is None and not context.read_only and config.accounts:
-        # The engine shares the interpreter with the screen: short turns keep keys quick while it works.
-        sys.setswitchinterval(0.001)
-        engine = Engine(config, store, context.data_dir, quiet=True)
+    owned_by = owner(shared.data_dir)
+    if owned_by is None and config.accounts:
+        engine = Engine(config, store, shared.data_dir, quiet=True)
     app = MailsyncApp(
         store,
-        accounts=list(config.accounts),
+        accounts=[(name, account.email) for name, account in config.accounts.items()],
         engine=engine,
         viewer_of=owned_by["pid"] if owned_by else None,
-        config_file=context.config_file,
-        read_only=context.read_only,
+        config_path=str(shared.config_path),
     )
     app.run()
     if app.return_code:
         raise MailsyncError("the dashboard ended with an error", hint="run it again with -v")
 
 
-def demo(
-    ctx: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Sync the sample mail once, print the result, exit.")] = False,
-) -> None:
-    """Try it: an embedded mail server with sample mail, and the dashboard on it. Nothing is kept."""
+def demo(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Try it: an embedded mail server with sample mail, and the dashboard on it. Nothing is kept.
+
+    With --json the sample mail is synced once instead, and the result printed.
+    """
     from mailsync.demo.server import DemoServer, write_demo_config
     from mailsync.privacy.consent import SCOPES
     from mailsync.store import consents
@@ -75,27 +72,27 @@ def demo(
     try:
         with DemoServer() as server:
             os.environ.update(server.environment)
-            context = Context(write_demo_config(folder, server), folder / "data", ctx.obj.verbose)
+            config = write_demo_config(folder, server)
+            shared = Context(config, folder / "data", context.of(ctx).verbose)
             try:
-                store = context.store()
+                store = shared.store(create=True)
                 for account in server.accounts:
-                    store.write(
-                        lambda c, name=account.name: consents.grant(c, name, SCOPES, time.time())  # type: ignore[misc]
-                    ).result()
+                    grant = partial(consents.grant, account=account.name, scopes=SCOPES, at=time.time())
+                    store.write(grant).result()
                 if as_json:
-                    _sync_once(context)
+                    _sync_once(shared)
                 else:
-                    run_dashboard(context)
+                    run_dashboard(shared)
             finally:
-                context.close()
+                shared.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sync_once(context: Context) -> None:
+def _sync_once(shared: Context) -> None:
     from mailsync.engine.ask import ask
 
-    job = ask(context.config(), context.store(), context.data_dir, "sync", {})
+    job = ask(shared.config, shared.store(), shared.data_dir, "sync", {})
     document = dict(job.result or {})
     code = document.pop("exit_code", 1)
     emit(document)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from mailsync.cli.context import Context, emit, note, say
+from mailsync.cli import context
+from mailsync.cli.context import Accounts, AsJson, Context
+from mailsync.cli.output import count, emit, note, say, size
 from mailsync.store.jobs import Job
-from mailsync.text import safe_text
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Accounts; all when left out.")]
 Folders = Annotated[list[str] | None, typer.Option("--folder", metavar="F", help="Only this folder; may be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def sync(
     ctx: typer.Context,
-    names: Names = None,
+    names: Accounts = None,
     folder: Folders = None,
     full: Annotated[bool, typer.Option("--full", help="Compare everything, whatever the checkpoints say.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
@@ -31,7 +29,7 @@ def sync(
 ) -> None:
     """Sync now."""
     params = {"accounts": names or [], "folders": folder or [], "full": full, "dry_run": dry_run}
-    job = _run(ctx.obj, "sync", names or [], params)
+    job = _run(context.of(ctx), "sync", names or [], params)
     document = dict(job.result or {})
     code = document.pop("exit_code", 1)
     if as_json:
@@ -45,15 +43,13 @@ def sync(
 
 def verify(
     ctx: typer.Context,
-    names: Names = None,
+    names: Accounts = None,
     folder: Folders = None,
     deep: Annotated[bool, typer.Option("--deep", help="Compare every byte too; downloads everything.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hold the mirror against the server."""
-    job = _run(
-        ctx.obj, "verify", names or [], {"accounts": names or [], "folders": folder or [], "deep": deep}
-    )
+    job = _run(context.of(ctx), "verify", names or [], {"accounts": names or [], "folders": folder or [], "deep": deep})
     document = dict(job.result or {})
     code = document.pop("exit_code", 1)
     if as_json:
@@ -69,29 +65,30 @@ def verify(
     raise typer.Exit(code)
 
 
-def _run(context: Context, kind: str, names: list[str], params: dict[str, Any]) -> Job:
+def _run(shared: Context, kind: str, names: list[str], params: dict[str, Any]) -> Job:
     from mailsync.cli.progress import Progress
     from mailsync.engine.ask import ask
 
-    config = context.accounts(names)
-    store = context.store()
-    with Progress(store, names or list(config.accounts)) as progress:
-        return ask(config, store, context.data_dir, kind, params, each=progress.tick)
+    chosen = shared.accounts(names)
+    store = shared.store(create=True)
+    shared.start_log()
+    with Progress(store, list(chosen)) as progress:
+        return ask(shared.config, store, shared.data_dir, kind, params, each=progress.tick)
 
 
 def _tell_account(account: dict[str, Any], *, dry_run: bool) -> None:
     folders = account["folders"]
     new, changed, deleted = (sum(folder[key] for folder in folders) for key in ("new", "changed", "deleted"))
-    size = sum(folder["bytes"] for folder in folders)
+    total = sum(folder["bytes"] for folder in folders)
     what = "would be " if dry_run else ""
     say(
-        f"{account['name']}: {len(folders)} folders, {what}{new:,} new ({megabytes(size)}), "
+        f"{account['name']}: {count(len(folders), 'folder')}, {what}{new:,} new ({size(total)}), "
         f"{what}{changed:,} changed, {what}{deleted:,} deleted"
     )
     for folder in folders:
         if folder["new"] or folder["changed"] or folder["deleted"]:
             say(
-                f"  {safe_text(folder['name'])}: {folder['new']:,} new, {folder['changed']:,} changed, "
+                f"  {folder['name']}: {folder['new']:,} new, {folder['changed']:,} changed, "
                 f"{folder['deleted']:,} deleted  [{folder['strategy']}]"
             )
 
@@ -110,8 +107,8 @@ def _tell_verdict(verdict: dict[str, Any]) -> None:
         if verdict[key]
     ]
     if verdict["error"]:
-        told.append(safe_text(verdict["error"]))
-    say(f"{verdict['account']} {safe_text(verdict['name'])}: {', '.join(told)}")
+        told.append(verdict["error"])
+    say(f"{verdict['account']} {verdict['name']}: {', '.join(told)}")
 
 
 def _complain(job: Job, document: dict[str, Any], code: int) -> None:
@@ -121,27 +118,15 @@ def _complain(job: Job, document: dict[str, Any], code: int) -> None:
     told = False
     for account in document.get("accounts", ()):
         if account["error"]:
-            note(f"error: {account['name']}: {safe_text(account['error'])}")
+            note(f"error: {account['name']}: {account['error']}")
             if account.get("hint"):
-                note(f"hint: {safe_text(account['hint'])}")
+                note(f"hint: {account['hint']}")
             told = True
         for folder in account["folders"]:
             if folder["error"]:
-                note(f"error: {account['name']} {safe_text(folder['name'])}: {safe_text(folder['error'])}")
+                note(f"error: {account['name']} {folder['name']}: {folder['error']}")
                 told = True
     if not told and job.error:
-        note(f"error: {safe_text(job.error)}")
+        note(f"error: {job.error}")
         if job.error_hint:
-            note(f"hint: {safe_text(job.error_hint)}")
-    sys.stderr.flush()
-
-
-def megabytes(size: int) -> str:
-    """A size for a person: 512 B, 3.4 kB, 12.0 MB."""
-    if size < 1000:
-        return f"{size} B"
-    for unit in ("kB", "MB", "GB"):
-        if size < 1000 * 1000 or unit == "GB":
-            return f"{size / 1000:.1f} {unit}"
-        size //= 1000
-    return f"{size} B"
+            note(f"hint: {job.error_hint}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+UIDS_LENGTH = 4000
+"""Characters of a sequence set worth keeping: who would read more looks at the rows themselves."""
 KEPT = 10_000
 """Rows. Enough for days of ordinary mail; a screen shows the last few dozen."""
 
@@ -44,7 +46,7 @@ def add(
 ) -> None:
     cursor = connection.execute(
         "INSERT INTO activity (at, account, folder, type, count, bytes, uids, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (at, account, folder, kind, count, size, uids, detail),
+        (at, account, folder, kind, count, size, uids if len(uids) <= UIDS_LENGTH else "", detail),
     )
     seq = cursor.lastrowid or 0
     if seq % 500 == 0:

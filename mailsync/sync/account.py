@@ -17,6 +17,7 @@ from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
 from mailsync.imap.session import Listed, Session
 from mailsync.model import AccountResult, AccountState, FolderResult
+from mailsync.privacy import consent
 from mailsync.store import accounts, activity, consents, folders, messages, quarantine
 from mailsync.store.database import Store
 from mailsync.sync.folder import FolderSync
@@ -80,14 +81,11 @@ class AccountMirror:
     async def check_consent(self) -> None:
         """ConsentMissing unless the person allowed to open the mailbox and to read mail."""
         granted = await self.store.aread(lambda connection: consents.granted(connection, self.name))
-        missing = {"mailbox_access", "email_read"} - granted
-        if missing:
-            error = ConsentMissing(
-                f"account {self.name}: no consent for {' and '.join(sorted(missing))}",
-                hint=f"mailsync consent grant {self.name} --all",
-            )
+        try:
+            consent.require(self.name, granted)
+        except ConsentMissing as error:
             await self.note_failure(error)
-            raise error
+            raise
 
     async def set_state(self, state: AccountState, detail: str = "", hint: str = "") -> None:
         await self.store.awrite(lambda c: accounts.set_state(c, self.name, state, self.now(), detail, hint))
@@ -162,6 +160,7 @@ class AccountMirror:
         def write(connection: sqlite3.Connection) -> dict[str, folders.Folder]:
             for folder in vanished:
                 removed = messages.remove(connection, folder.id, None, at, "folder gone")
+                quarantine.settle(connection, folder.id, at)
                 folders.mark_gone(connection, folder.id, at)
                 activity.add(connection, at, self.name, folder.name, "folder_removed", count=removed)
             for name in chosen:

@@ -1,7 +1,8 @@
 """One folder, one connection: ask, plan, carry out, commit.
 
-Every step may be killed and run again. Rows are committed batch by batch, newest mail first; the checkpoint
-(UIDNEXT, HIGHESTMODSEQ) lands with the last of them and holds the numbers of the EXAMINE that came before the
+Every step may be killed and run again. Rows are committed batch by batch, newest mail first, each batch with the
+counters it changes; the rows themselves are the checkpoint of what is under way. The checkpoint of the whole folder
+(UIDNEXT, HIGHESTMODSEQ) follows them, never before, and holds the numbers of the EXAMINE that came before the
 questions, so whatever happens meanwhile is seen by the next sync.
 """
 
@@ -17,7 +18,7 @@ from mailsync.errors import FolderDoubt, Interrupted
 from mailsync.imap.session import Mailbox, Session
 from mailsync.imap.uidset import UidSet
 from mailsync.model import FolderResult, split_flags
-from mailsync.store import folders, messages, quarantine
+from mailsync.store import activity, folders, messages, quarantine
 from mailsync.store.database import Store
 from mailsync.sync import guard, plan
 from mailsync.sync.download import Download
@@ -137,7 +138,9 @@ class FolderSync:
         def restart(connection: sqlite3.Connection) -> int:
             assert server.uidvalidity is not None
             removed = messages.remove(connection, folder.id, None, at, "uidvalidity")
+            quarantine.settle(connection, folder.id, at)
             folders.restart(connection, folder.id, server.uidvalidity)
+            activity.add(connection, at, self.account, folder.name, "removed", count=removed, detail="new UIDVALIDITY")
             return removed
 
         self.result.deleted += await self.store.awrite(restart)
@@ -205,14 +208,21 @@ class FolderSync:
             changed = removed = 0
             if changes.reflag:
                 changed = messages.set_flags(connection, folder_id, changes.reflag)
+                uids = UidSet.from_uids(uid for uid, _, _ in changes.reflag)
+                self._tell(connection, at, "flags", changed, uids)
             if changes.remove:
                 removed = messages.remove(connection, folder_id, changes.remove, at, "expunged")
                 quarantine.settle(connection, folder_id, at)
+                self._tell(connection, at, "removed", removed, changes.remove)
             return changed, removed
 
         changed, removed = await self.store.awrite(write)
         self.result.changed += changed
         self.result.deleted += removed
+
+    def _tell(self, connection: sqlite3.Connection, at: float, kind: str, count: int, uids: UidSet) -> None:
+        if count:
+            activity.add(connection, at, self.account, self.folder.name, kind, count=count, uids=str(uids))
 
     async def _finish(self, server: Numbers) -> None:
         assert server.uidvalidity is not None
