@@ -18,10 +18,13 @@ _ITEM = (
     rb"UID ([0-9]{1,10})|" + _FLAGS + rb'|INTERNALDATE "([^"\\\r\n]{1,40})"|'
     rb"RFC822\.SIZE ([0-9]{1,18})|MODSEQ \(([0-9]{1,18})\)"
 )
+# At most one UID: with two, the tolerant reading believes neither.
 _USUAL = re.compile(
-    rb"\* ([0-9]{1,10}) FETCH \((?:(?:" + _ITEM + rb")(?: |(?=\)))){0,8}(?:\)\r\n|BODY\[\] \{([0-9]{1,10})\}\r\n)"
+    rb"\* ([0-9]{1,10}) FETCH \((?:(?(2)(?!UID )|)(?:"
+    + _ITEM
+    + rb")(?: |(?=\)))){0,8}(?:\)\r\n|BODY\[\] \{([0-9]{1,10})\}\r\n)"
 )
-_TAIL = re.compile(rb"(?: (?:" + _ITEM + rb")){0,8}\)\r\n")
+_TAIL = re.compile(rb"(?: (?(1)(?!UID )|)(?:" + _ITEM + rb")){0,8}\)\r\n")
 LONGEST_USUAL = 20_000  # octets that one match can have at most, its literal apart
 
 # At the level of items: one of the usual ones, or a parenthesis, or a name with the bracket of its section.
@@ -41,6 +44,8 @@ _KNOWN = re.compile(
 
 # A name without a value, as Yandex and Domino send: what follows is the next item or the end.
 _NO_VALUE = re.compile(rb"[ \t\0]*+(?:\)|" + _KNOWN.pattern + rb")", re.IGNORECASE)
+
+_AFTER_TEXT = re.compile(_NO_VALUE.pattern + rb"|[ \t\0]*+\Z", re.IGNORECASE)
 
 # A literal that is a section of a message: the only kind that may be large.
 _BODY_LITERAL = re.compile(
@@ -85,12 +90,15 @@ def read_usual(data: bytes, pos: int, give: Callable[[Fetch], None], literal_lim
                 tail = _TAIL.match(data, end)
                 if tail is None:
                     break
-                body = data[start:end]
-                end = tail.end()
                 uid2, flags2, date2, size2, modseq2 = tail.groups()
-                uid = uid2 or uid
+                if uid is None:
+                    uid = uid2
+                elif uid2 is not None:
+                    break
                 flags = flags if flags2 is None else flags2
                 date, size, modseq = date2 or date, size2 or size, modseq2 or modseq
+                body = data[start:end]
+                end = tail.end()
         number = None
         if uid is not None:
             number = int(uid)
@@ -144,8 +152,8 @@ def read_fetch(seq: int, scanner: Scanner, depth: int) -> Fetch:
             _item(fetch, label, scanner, depth, sections, extra, uids, problems)
     if level:
         _note(problems, "parentheses do not balance")
-    if problems and len(uids) > 1:
-        fetch.uid = None  # strings that came apart may hold what looks like a UID: then none can be believed
+    if len(uids) > 1:
+        fetch.uid = None  # strings that came apart may hold what looks like a UID: none of them can be believed
         _note(problems, "several UIDs")
     if sections:
         fetch.sections = sections
@@ -220,6 +228,9 @@ def _item(
         value, problem = read_value(scanner, depth, _KNOWN if label in _STRUCTURES else None)
     elif not is_text:
         problem = "a value is missing"
+    if is_text and isinstance(value, bytes) and scanner.pos and not _AFTER_TEXT.match(scanner.line, scanner.pos):
+        # A quoted string that does not end where an item ends: quotes in it were not escaped, so it was cut short.
+        value, problem = None, "a string that comes apart"
     if problem:
         _note(problems, f"{label[:60]}: {problem}")
     if label in ("BODY[]", "RFC822", "RFC822[]"):

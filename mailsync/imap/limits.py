@@ -20,9 +20,9 @@ class Limits:
     # in mailboxes built to hurt; RFC 7162 section 4 speaks of 8192 octets for commands and of none for answers.
     line: int = 1 * MIB
 
-    # SEARCH, ESEARCH and VANISHED: one UID of up to ten digits a message in the worst case, so five million messages.
-    # The text is turned into ranges piece by piece and is gone after that.
-    set_line: int = 64 * MIB
+    # SEARCH, ESEARCH and VANISHED: in the worst case one UID of ten digits a message, so 1.4 million messages. The
+    # text becomes ranges of eight bytes each, piece by piece.
+    set_line: int = 16 * MIB
 
     # A message, or a part of one: a FETCH section of any kind. Gmail and Microsoft stop at 150 MB, Fastmail at 70 MB.
     literal: int = 256 * MIB

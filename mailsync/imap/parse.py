@@ -24,6 +24,10 @@ _CODE_NAME = re.compile(rb"\[([A-Za-z][A-Za-z0-9._/+-]*+)(?=[ \]])")
 _CODE_PART = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]()"]')
 _MODSEQ = re.compile(rb"\([ ]*MODSEQ[ ]+([0-9]{1,19})[ ]*\)[ ]*\Z", re.IGNORECASE)
 
+# ESEARCH: the results we know are read fast however long the line. Others are not worth stopping the program for.
+RESULTS = 32
+LONGEST_RESULT = 1 << 20
+
 SHOWN = 200  # bytes of a line that could not be understood
 
 
@@ -146,19 +150,25 @@ def _esearch(scanner: Scanner, depth: int) -> Response:
     if kind is Kind.OPEN:
         answer.tag = _correlator(scanner)
         kind, raw = scanner.next()
+    results = 0
     while kind is Kind.ATOM:
+        results += 1
+        if results > RESULTS:
+            raise Malformed("a search answer with too many results")
         name = raw.decode("ascii", "replace").upper()
         if name == "UID":
             answer.uid = True
         elif name == "ALL":
             answer.all = _uid_set(UidSet.parse, _atom(scanner))
-        elif name == "PARTIAL":
-            _partial(answer, scanner, depth)
         elif name in ("MIN", "MAX", "COUNT", "MODSEQ"):
             value = as_number(_atom(scanner))
             if value is None:
                 raise Malformed(f"no number for {name}")
             setattr(answer, name.lower(), value)
+        elif len(scanner.line) > LONGEST_RESULT:
+            raise Malformed("a search result of too many bytes")
+        elif name == "PARTIAL":
+            _partial(answer, scanner, depth)
         else:
             extra[name], problem = read_value(scanner, depth)
             if problem:
@@ -174,7 +184,7 @@ def _esearch(scanner: Scanner, depth: int) -> Response:
 def _correlator(scanner: Scanner) -> str | None:
     """`TAG "A1")`, from behind the parenthesis; a MULTISEARCH answer (RFC 7377) has more pairs in it."""
     tag = None
-    while True:
+    for _ in range(RESULTS):
         kind, key = scanner.next()
         if kind is Kind.CLOSE:
             return tag
@@ -183,6 +193,7 @@ def _correlator(scanner: Scanner) -> str | None:
             raise Malformed("no search correlator")
         if key.upper() == b"TAG":
             tag = as_text(value)
+    raise Malformed("a search correlator with too much in it")
 
 
 def _partial(answer: r.ESearch, scanner: Scanner, depth: int) -> None:

@@ -39,6 +39,7 @@ _ATOM, _QUOTED, _OPEN, _CLOSE, _END = 1, 2, 3, 4, 5
 _UNESCAPED = re.compile(rb'"([^"]*+)' + _CLOSED)  # a backslash that escapes nothing: "\" as a delimiter
 _RAGGED = re.compile(rb'"[^ \t\0()]*+')  # a string that is never closed: read it as an atom
 _AT_QUOTE = re.compile(rb'[ \t\0]*+"')
+_NOTHING_LEFT = re.compile(rb"[ \t\0]*+\Z")
 _ESCAPE = re.compile(rb'\\(["\\])')
 _NUMBER = re.compile(rb"-?[0-9]{1,19}")
 
@@ -106,7 +107,7 @@ class Scanner:
 
     def at_end(self) -> bool:
         """Nothing but spaces is left."""
-        return self._at + 1 >= len(self._pieces) and not self.line[self.pos :].strip(b" \t\0")
+        return self._at + 1 >= len(self._pieces) and _NOTHING_LEFT.match(self.line, self.pos) is not None
 
     def mark(self) -> tuple[int, int]:
         """A place to `go_back` to."""

@@ -6,11 +6,12 @@ number of ranges, not of the numbers in them. Ranges live in two flat arrays: 8 
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
-from operator import sub
+from operator import gt, sub
 
 MAX_UID = 0xFFFF_FFFF  # nz-number of RFC 3501 section 9: 0 < n < 4,294,967,296
 
@@ -18,15 +19,52 @@ MAX_UID = 0xFFFF_FFFF  # nz-number of RFC 3501 section 9: 0 < n < 4,294,967,296
 # of a FETCH command (tag, header field names, a dozen Gmail items) stays far below the other half.
 MAX_TEXT = 4000
 
-# A set is cut into pieces of this size before it is split into words: the peak of memory stays small even for
-# a SEARCH answer of some megabytes.
+# A text is cut into pieces of this size before it becomes numbers: the peak of memory stays near that of the
+# ranges, eight bytes each, even for an answer of some megabytes.
 _PIECE = 1 << 18
+
+_SINGLE = re.compile(rb"(?<![0-9:])([0-9]+)(?![0-9:])")
+
+
+def _pieces(raw: bytes, separator: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(raw):
+        cut = raw.find(separator, at + _PIECE)
+        cut = len(raw) if cut < 0 else cut
+        yield raw[at:cut]
+        at = cut + 1
 
 
 def _only(raw: bytes, allowed: bytes) -> None:
     """ValueError for anything else, such as the signs and underscores that `int` would take."""
     if raw.translate(None, allowed):
-        raise ValueError(f"not a set of message numbers: {raw[:60]!r}")
+        raise ValueError
+
+
+def _runs(numbers: list[int]) -> tuple[list[int], list[int]]:
+    """Starts and ends of the runs in ascending numbers. All loops are in C: about 20 ns a number."""
+    later = numbers[1:]
+    steps = list(map(sub, later, numbers))
+    if 0 in steps:
+        numbers = list(dict.fromkeys(numbers))
+        later = numbers[1:]
+        steps = list(map(sub, later, numbers))
+    gaps = list(map((1).__ne__, steps))
+    return [*numbers[:1], *compress(later, gaps)], [*compress(numbers, gaps), *numbers[-1:]]
+
+
+def _ranges_of(piece: bytes) -> tuple[list[int], list[int]]:
+    """Starts and ends of the parts of `1:5,9`, as they stand."""
+    if b":" not in piece:
+        return _runs(sorted(map(int, piece.split(b","))))
+    pairs = _SINGLE.sub(rb"\1:\1", piece)
+    if pairs.count(b":") != pairs.count(b",") + 1:
+        raise ValueError
+    numbers = list(map(int, pairs.replace(b":", b",").split(b",")))
+    lows, highs = numbers[::2], numbers[1::2]
+    if any(map(gt, lows, highs)):
+        lows, highs = list(map(min, lows, highs)), list(map(max, lows, highs))
+    return lows, highs
 
 
 class UidSet:
@@ -42,7 +80,9 @@ class UidSet:
         """A set of inclusive ranges in any order, overlapping or descending; ValueError outside 1..2**32 - 1."""
         starts: list[int] = []
         ends: list[int] = []
-        for low, high in sorted((a, b) if a <= b else (b, a) for a, b in ranges):
+        # Packed into one number each: a fraction of the memory of tuples, and sorted in half the time.
+        for packed in sorted((a << 32 | b) if a <= b else (b << 32 | a) for a, b in ranges):
+            low, high = packed >> 32, packed & MAX_UID
             if ends and low <= ends[-1] + 1:
                 if high > ends[-1]:
                     ends[-1] = high
@@ -71,57 +111,37 @@ class UidSet:
 
         Empty text gives the empty set. ValueError when it is not such a set.
         """
-        data = raw.encode("ascii", "replace") if isinstance(raw, str) else raw
-        data = data.strip()
-        if not data:
-            return EMPTY
+        data = (raw.encode("ascii", "replace") if isinstance(raw, str) else raw).strip()
         try:
             _only(data, b"0123456789:*,")
-            if b":" not in data and b"*" not in data:
-                return cls.from_uids(map(int, data.split(b",")))
-            pairs: list[tuple[int, int]] = []
-            for word in data.split(b","):
-                low, colon, high = word.partition(b":")
-                first = star if low == b"*" else int(low)
-                last = first if not colon else star if high == b"*" else int(high)
-                pairs.append((first, last))
-            return cls(pairs)
+            if data.endswith(b","):
+                raise ValueError
+            return cls._assembled(map(_ranges_of, _pieces(data.replace(b"*", b"%d" % star), b",")))
         except (ValueError, OverflowError):
             raise ValueError(f"not a set of message numbers: {data[:60]!r}") from None
 
     @classmethod
     def from_words(cls, raw: bytes) -> UidSet:
         """Numbers between spaces, as a SEARCH answer lists them; ValueError when there is anything else."""
-        numbers = array("I")
-        _only(raw, b"0123456789 \t\r\n")
-        size = len(raw)
-        at = 0
         try:
-            while at < size:
-                cut = size if size - at <= _PIECE else raw.find(b" ", at + _PIECE)
-                if cut < 0:
-                    cut = size
-                numbers.extend(map(int, raw[at:cut].split()))
-                at = cut
+            _only(raw, b"0123456789 ")
+            return cls._assembled(_runs(sorted(map(int, piece.split()))) for piece in _pieces(raw, b" "))
         except (ValueError, OverflowError):
             raise ValueError(f"not a list of message numbers: {raw[:60]!r}") from None
-        return cls.from_uids(numbers)
 
     @classmethod
     def from_uids(cls, uids: Iterable[int]) -> UidSet:
-        """A set of single numbers in any order, doubles allowed. Works in C throughout: about 20 ns a number."""
-        numbers = sorted(uids)
-        if not numbers:
-            return EMPTY
-        later = numbers[1:]
-        steps = list(map(sub, later, numbers))
-        if 0 in steps:
-            numbers = list(dict.fromkeys(numbers))
-            later = numbers[1:]
-            steps = list(map(sub, later, numbers))
-        gaps = list(map((1).__ne__, steps))
-        starts = [numbers[0], *compress(later, gaps)]
-        ends = [*compress(numbers, gaps), numbers[-1]]
+        """A set of single numbers in any order, doubles allowed."""
+        return cls._of(*_runs(sorted(uids)))
+
+    @classmethod
+    def _assembled(cls, parts: Iterable[tuple[list[int], list[int]]]) -> UidSet:
+        starts, ends = array("I"), array("I")
+        for lows, highs in parts:
+            starts.extend(lows)
+            ends.extend(highs)
+        if min(map(sub, starts[1:], ends), default=2) < 2:  # out of order, overlapping or adjacent
+            return cls(zip(starts, ends, strict=True))
         return cls._of(starts, ends)
 
     @property
@@ -171,7 +191,7 @@ class UidSet:
 
     def __repr__(self) -> str:
         head = UidSet._of(self._starts[:4], self._ends[:4])
-        more = f",... {len(self._starts)} ranges" if len(self._starts) > 4 else ""
+        more = f", ... {len(self._starts)} ranges" if len(self._starts) > 4 else ""
         return f"UidSet({str(head)!r}{more})"
 
     def union(self, other: UidSet) -> UidSet:
