@@ -9,6 +9,7 @@ import typer
 from mailsync.cli import context
 from mailsync.cli.context import Accounts, AsJson, Context
 from mailsync.cli.output import count, emit, note, say, size
+from mailsync.cli.progress import mirroring
 from mailsync.store.jobs import Job
 
 Folders = Annotated[list[str] | None, typer.Option("--folder", metavar="F", help="Only this folder; may be repeated.")]
@@ -66,18 +67,19 @@ def verify(
 
 
 def _run(shared: Context, kind: str, names: list[str], params: dict[str, Any]) -> Job:
-    from mailsync.cli.progress import Progress
     from mailsync.engine.ask import ask
 
     chosen = shared.accounts(names)
     store = shared.store(create=True)
     shared.start_log()
-    with Progress(store, list(chosen)) as progress:
-        return ask(shared.config, store, shared.data_dir, kind, params, each=progress.tick)
+    with mirroring(store, list(chosen)) as look:
+        return ask(shared.config, store, shared.data_dir, kind, params, each=look)
 
 
 def _tell_account(account: dict[str, Any], *, dry_run: bool) -> None:
     folders = account["folders"]
+    if account["error"] and not folders:
+        return
     new, changed, deleted = (sum(folder[key] for folder in folders) for key in ("new", "changed", "deleted"))
     total = sum(folder["bytes"] for folder in folders)
     what = "would be " if dry_run else ""

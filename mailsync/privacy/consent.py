@@ -33,6 +33,6 @@ def require(account: str, granted: Iterable[str]) -> None:
     scopes = missing(granted)
     if scopes:
         raise ConsentMissing(
-            f"{account}: consent is missing: {', '.join(scopes)}",
+            f"consent is missing: {', '.join(scopes)}",
             hint=f"run: mailsync consent grant {account} {' '.join(scopes)}",
         )

@@ -92,7 +92,7 @@ def test_required_scopes() -> None:
     assert consent.missing([]) == ["mailbox_access", "email_read"]
     assert consent.missing(consent.SCOPES) == []
     consent.require("work", ["email_read", "mailbox_access"])
-    with pytest.raises(ConsentMissing, match="work: consent is missing: email_read") as caught:
+    with pytest.raises(ConsentMissing, match="consent is missing: email_read") as caught:
         consent.require("work", ["mailbox_access"])
     assert caught.value.hint == "run: mailsync consent grant work email_read"
     assert caught.value.exit_code == 3
