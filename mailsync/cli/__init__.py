@@ -1,16 +1,19 @@
-"""The command line: one module per group of commands; parses, asks, renders, and ends with the contract's exit codes.
+"""The command line: parse, ask the store or the engine, print. One module a group of commands.
 
-No SQL, no IMAP, no secrets: it reads through the store's functions and asks the engine by inserting jobs.
-Nothing imports it but the entry point.
+No SQL, no IMAP, no secrets; nobody imports it. Importing it loads nothing but the argument parser: a command loads
+what it needs when it runs.
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 
-def main() -> None:
-    """The entry point of `mailsync`; ends the process."""
-    from mailsync.cli.main import run
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    import sys
 
-    sys.exit(run(sys.argv[1:]))
+    from mailsync.cli.run import run
+
+    sys.exit(run(arguments))

@@ -1,84 +1,127 @@
-"""What the global options decided, and what commands share: configuration, store, output."""
+"""What the commands of one run share: the global options, and what is loaded when a command first asks for it."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from mailsync.config.load import how_to_write, load_config
-from mailsync.config.models import Config
-from mailsync.config.paths import config_path, data_dir
-from mailsync.errors import ConfigError, MailsyncError, UsageError
-from mailsync.store.database import Store
-from mailsync.text import safe_text
+import typer
+
+from mailsync.config import paths
+from mailsync.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig, Config
+    from mailsync.store.database import Store
 
 
 @dataclass
 class Context:
-    """Made once a run by `cli.main`; commands get it as `ctx.obj`."""
+    """The global options as given; `verbose` counts."""
 
     config_option: Path | None = None
     data_dir_option: Path | None = None
-    verbose: bool = False
+    verbose: int = 0
     read_only: bool = False
-    opened: list[Store] = field(default_factory=list)
+    _stores: list[Store] = field(default_factory=list)
 
     @cached_property
-    def config_file(self) -> Path:
-        return config_path(self.config_option)
+    def config_path(self) -> Path:
+        return paths.config_path(self.config_option)
 
     @cached_property
     def data_dir(self) -> Path:
-        return data_dir(self.data_dir_option)
+        return paths.data_dir(self.data_dir_option)
 
-    def config(self, *, missing_ok: bool = False) -> Config:
-        """Read config.toml; ConfigError when it is wrong, or not there unless `missing_ok`."""
-        return load_config(self.config_file, missing_ok=missing_ok)
+    @cached_property
+    def config(self) -> Config:
+        """The configuration; without a file, one without accounts. Raises ConfigError for a wrong one."""
+        from mailsync.config.load import load_config
 
-    def accounts(self, names: Sequence[str] = ()) -> Config:
-        """The configuration with at least one account; UsageError for a name in `names` that it does not have."""
-        config = self.config()
-        if not config.accounts:
-            raise ConfigError(f"{self.config_file} has no accounts", hint=how_to_write(self.config_file))
+        # A file that was named must be there; the usual place may be empty.
+        return load_config(self.config_path, missing_ok=self.config_option is None)
+
+    def read_config(self) -> Config:
+        """Read the configuration again: what a running daemon does when it is told to."""
+        self.__dict__.pop("config", None)
+        self.accounts()
+        return self.config
+
+    def accounts(self, names: Sequence[str] = ()) -> dict[str, AccountConfig]:
+        """The named accounts, all for no names; ConfigError when there are none, UsageError for an unknown one."""
+        from mailsync.config.load import how_to_write
+
+        known = self.config.accounts
+        if not known:
+            raise ConfigError(f"no accounts in {self.config_path}", hint=how_to_write(self.config_path))
         for name in names:
-            if name not in config.accounts:
-                known = ", ".join(config.accounts)
-                raise UsageError(f"no account {safe_text(name)!r}", hint=f"the configuration has: {known}")
-        return config
+            if name not in known:
+                raise UsageError(f"no account {name} in {self.config_path}", hint=f"known: {', '.join(known)}")
+        return {name: account for name, account in known.items() if not names or name in names}
 
-    def store(self, *, create: bool = True) -> Store:
-        """Open the database; it is closed when the command ends."""
-        store = Store.open(self.data_dir, create=create)
-        self.opened.append(store)
-        return store
+    def store(self, *, create: bool = False) -> Store:
+        """The open database. Without `create`, StoreError when there is none yet."""
+        from mailsync.store.database import Store
+
+        if not self._stores:
+            self._stores.append(Store.open(self.data_dir, create=create))
+        return self._stores[0]
+
+    @property
+    def has_store(self) -> bool:
+        """True once something was stored in the data directory."""
+        from mailsync.store.database import FILE_NAME
+
+        return (self.data_dir / FILE_NAME).exists()
+
+    def start_log(self, *, engine: bool = False) -> None:
+        """Log to stderr where -v asks for it, and an engine to its file as well."""
+        from mailsync.privacy import log
+
+        stream = sys.stderr if self.verbose else None
+        if stream is not None or engine:
+            level: log.Level = "debug" if self.verbose > 1 else "info"
+            log.configure(level, stderr=stream, folder=self.data_dir if engine else None)
 
     def close(self) -> None:
-        while self.opened:
-            self.opened.pop().close()
+        """Close what was opened."""
+        while self._stores:
+            self._stores.pop().close()
 
 
-def emit(document: Any) -> None:
-    """One JSON document on stdout. ASCII only, so that nothing in it can act on a terminal."""
-    print(json.dumps(document, indent=2 if sys.stdout.isatty() else None), flush=True)
+def of(ctx: typer.Context) -> Context:
+    """The context of the run a command belongs to."""
+    found = ctx.find_object(Context)
+    assert found is not None
+    return found
 
 
-def say(text: str = "") -> None:
-    """A line for a person on stdout."""
-    print(text, flush=True)
+def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Account names for the shell, from the file alone: quick, and silent about whatever is wrong with it."""
+    import tomllib
+
+    try:
+        option = ctx.find_root().params.get("config")
+        with paths.config_path(option).open("rb") as file:
+            accounts = tomllib.load(file).get("accounts", {})
+    except (OSError, ValueError):
+        return []
+    return [name for name in accounts if isinstance(accounts, dict) and name.startswith(incomplete)]
 
 
-def note(text: str) -> None:
-    """A line for a person on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def complain(error: MailsyncError) -> None:
-    """An error the way every command tells it: one line, one hint."""
-    note(f"error: {safe_text(str(error))}")
-    if error.hint:
-        note(f"hint: {safe_text(error.hint)}")
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Account = Annotated[
+    str, typer.Argument(metavar="NAME", help="An account of config.toml.", autocompletion=complete_accounts)
+]
+Accounts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Accounts of config.toml; all of them if none is named.",
+        autocompletion=complete_accounts,
+    ),
+]

@@ -1,0 +1,70 @@
+"""`mailsync db`: the database file itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import typer
+
+from mailsync.cli import context, output
+from mailsync.cli.context import AsJson
+
+app = typer.Typer(
+    name="db",
+    help="The database file.",
+    epilog='Example: sqlite3 "$(mailsync db path)" "select * from mail limit 5"',
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command(epilog='Example: sqlite3 "$(mailsync db path)" "select count(*) from messages"')
+def path(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Print where the database is, or will be."""
+    from mailsync.store.database import FILE_NAME
+
+    shared = context.of(ctx)
+    file = shared.data_dir / FILE_NAME
+    if as_json:
+        output.emit({"path": str(file), "exists": file.exists()})
+    else:
+        print(file)
+
+
+@app.command(epilog="Example: mailsync db stats --json")
+def stats(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Count what is in the database, and what it takes on the disk."""
+    from mailsync.store import overview
+
+    store = context.of(ctx).store()
+    with store.read() as connection:
+        totals = overview.totals(connection)
+    wal = store.path.with_name(f"{store.path.name}-wal")
+    file_bytes = store.path.stat().st_size
+    wal_bytes = wal.stat().st_size if wal.exists() else 0
+    document: dict[str, Any] = {
+        "path": str(store.path),
+        "file_bytes": file_bytes,
+        "wal_bytes": wal_bytes,
+        **dataclasses.asdict(totals),
+        "ratio": round((file_bytes + wal_bytes) / totals.raw_bytes, 4) if totals.raw_bytes else None,
+    }
+    if as_json:
+        output.emit(document)
+        return
+    share = f", {document['ratio']:.0%} of the raw bytes" if document["ratio"] is not None else ""
+    output.table(
+        [
+            ["path", str(store.path)],
+            ["on disk", f"{output.size(file_bytes + wal_bytes)}{share}"],
+            ["accounts", f"{totals.accounts:,}"],
+            ["folders", f"{totals.folders:,}"],
+            ["messages", f"{totals.messages:,} ({output.size(totals.message_bytes)})"],
+            ["distinct", f"{totals.contents:,} ({output.size(totals.raw_bytes)})"],
+            ["compressed", output.size(totals.stored_bytes)],
+            ["kept after deletion", f"{totals.removed_messages:,}"],
+            ["quarantined", f"{totals.quarantined:,}"],
+            ["schema", f"{totals.schema_version} (SQLite {totals.sqlite_version})"],
+        ]
+    )

@@ -1,0 +1,136 @@
+"""`mailsync show`: one message, as it is or made readable."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailsync.cli import context, output
+from mailsync.cli.context import AsJson, Context
+from mailsync.errors import MessageFailed, NotFound, UsageError
+from mailsync.text import safe_block
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.mime import Parsed
+    from mailsync.store.reading import StoredMessage
+
+_SHOWN = ("from", "to", "cc", "date", "subject")
+_LARGEST_ID = 2**63 - 1
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: mailsync show 4711 --raw > message.eml")(show)
+
+
+def show(
+    ctx: typer.Context,
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="A message's id, as other commands print it.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Exactly the mirrored bytes.")] = False,
+    headers: Annotated[bool, typer.Option("--headers", help="Every header field, decoded.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="The text alone.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="The HTML part as it is.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """One message: the usual headers, the attachments and the text, or what an option asks for."""
+    if sum((raw, headers, text, html, as_json)) > 1:
+        raise UsageError("--raw, --headers, --text, --html and --json exclude each other", hint="use one of them")
+    message, content = load(context.of(ctx), message_id)
+    if raw:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    from mailsync.pipeline.mime import readable
+
+    parsed = readable(content)
+    if as_json:
+        output.emit(document(message, content, parsed))
+    elif headers:
+        for name, value in parsed.headers:
+            output.say(f"{name}: {value}")
+    elif text:
+        _block(parsed.text)
+    elif html:
+        if not parsed.html:
+            raise NotFound(f"message {message_id} has no HTML part", hint="try --text")
+        if sys.stdout.isatty():
+            _block(parsed.html)
+        else:
+            sys.stdout.write(parsed.html)
+    else:
+        _print(message, parsed)
+
+
+def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
+    """A message and its bytes. NotFound for no such message, MessageFailed for one whose bytes could not be had."""
+    from mailsync.store import reading
+
+    number = int(message_id) if message_id.isascii() and message_id.isdecimal() and len(message_id) < 20 else 0
+    with shared.store().read() as connection:
+        message = reading.find(connection, number) if 0 < number <= _LARGEST_ID else None
+        if message is None:
+            raise NotFound(f"no message {message_id}", hint="ids are in the first column of the view `mail`")
+        content = reading.raw(connection, message)
+    if content is None:
+        why = f": {message.problem}" if message.problem else ""
+        raise MessageFailed(
+            f"message {message_id} could not be fetched yet{why}",
+            hint="the next sync tries again; UID and flags are known",
+        )
+    return message, content
+
+
+def document(message: StoredMessage, content: bytes, parsed: Parsed) -> dict[str, Any]:
+    """The `show --json` document."""
+    from mailsync.model import flag_names, iso
+    from mailsync.pipeline.mime import envelope
+
+    found = envelope(content)
+    return {
+        "id": str(message.id),
+        "account": message.account,
+        "folder": message.folder,
+        "uidvalidity": message.uidvalidity,
+        "uid": message.uid,
+        "flags": flag_names(message.flags, message.keywords),
+        "internaldate": iso(message.internaldate),
+        "size": len(content),
+        "sha256": message.digest.hex() if message.digest else None,
+        "subject": found.subject,
+        "from": f"{found.from_name} <{found.from_addr}>" if found.from_name else found.from_addr,
+        "to": found.to,
+        "cc": found.cc,
+        "date": iso(found.date),
+        "message_id": found.message_id,
+        "headers": [{"name": name, "value": value} for name, value in parsed.headers],
+        "text": parsed.text,
+        "attachments": [{"name": a.name, "type": a.type, "size": a.size} for a in parsed.attachments],
+        "removed_at": iso(message.removed_at),
+    }
+
+
+def _print(message: StoredMessage, parsed: Parsed) -> None:
+    from mailsync.model import flag_names, iso
+
+    output.say(f"[{message.id}] {message.account} / {message.folder}, UID {message.uid}")
+    flags = " ".join(flag_names(message.flags, message.keywords))
+    output.say(f"Received: {iso(message.internaldate) or '-'}{'  ' + flags if flags else ''}")
+    if message.removed_at is not None:
+        output.say(f"Gone from the server: {iso(message.removed_at)}")
+    for wanted in _SHOWN:
+        for name, value in parsed.headers:
+            if name.lower() == wanted:
+                output.say(f"{name}: {value}")
+                break
+    for attachment in parsed.attachments:
+        output.say(f"Attachment: {attachment.name or '(unnamed)'}  {attachment.type}  {output.size(attachment.size)}")
+    print()
+    _block(parsed.text)
+
+
+def _block(text: str) -> None:
+    sys.stdout.write(safe_block(text))
+    if text and not text.endswith("\n"):
+        sys.stdout.write("\n")
