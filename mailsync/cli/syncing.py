@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,9 @@ from mailsync.cli import context
 from mailsync.cli.context import Accounts, AsJson, Context
 from mailsync.cli.output import count, emit, note, say, size
 from mailsync.cli.progress import mirroring
-from mailsync.store.jobs import Job
+
+if TYPE_CHECKING:
+    from mailsync.store.jobs import Job
 
 Folders = Annotated[list[str] | None, typer.Option("--folder", metavar="F", help="Only this folder; may be repeated.")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,12 +12,14 @@ from mailsync.cli import context
 from mailsync.cli.context import Accounts, AsJson, Context
 from mailsync.cli.output import emit_line, note, say, size
 from mailsync.cli.syncing import Folders
-from mailsync.config.models import Config
 from mailsync.model import iso
 from mailsync.store import activity, watching
 from mailsync.store.activity import Entry
-from mailsync.store.database import Store
 from mailsync.text import safe_text
+
+if TYPE_CHECKING:
+    from mailsync.config.models import Config
+    from mailsync.store.database import Store
 
 POLL_SECONDS = 0.05
 SINGLE = 50

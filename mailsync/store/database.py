@@ -9,7 +9,6 @@ a power cut.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import queue
@@ -116,6 +115,9 @@ class Store:
             with self.read() as connection:
                 return function(connection)
 
+        # Here, because commands that only read need no event loop, and it takes a tenth of their whole time to load.
+        import asyncio
+
         return await asyncio.to_thread(call)
 
     def data_version(self) -> int:
@@ -138,6 +140,8 @@ class Store:
 
     async def awrite(self, function: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
         """`write`, awaited. Cancelling the caller does not undo a write that is already queued."""
+        import asyncio
+
         return await asyncio.shield(asyncio.wrap_future(self.write(function, durable=durable)))
 
     def subscribe(self, callback: Callable[[], None]) -> None:
