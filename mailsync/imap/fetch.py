@@ -32,7 +32,7 @@ _NEXT = re.compile(
     rb"[ \t\0]*+(?:(?:" + _ITEM + rb")(?=[ )]|\Z)|([()])|([A-Za-z][A-Za-z0-9._/-]*+)(\[)?)", re.IGNORECASE
 )
 _PARENTHESIS = 6
-_SECTION_END = re.compile(rb"([^\]]*+)\](<[0-9.]*+>)?")
+_SECTION_END = re.compile(rb"([^\]]*+)\](?:<([0-9]*+)[0-9.]*+>)?")  # some repeat the length: <0.500>
 _STRUCTURES = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
 
 # What cannot stand unquoted inside an ENVELOPE or BODYSTRUCTURE, where all is strings, numbers and NIL.
@@ -125,79 +125,132 @@ def read_usual(data: bytes, pos: int, give: Callable[[Fetch], None], literal_lim
 
 def read_fetch(seq: int, scanner: Scanner, depth: int) -> Fetch:
     """Read one FETCH response item by item, whatever its shape."""
-    fetch = Fetch(seq)
-    sections: dict[str, bytes | None] = {}
-    extra: dict[str, Value] = {}
-    problems: list[str] = []
-    uids: set[int | None] = set()
-    level = 0
-    while True:
-        found = _NEXT.match(scanner.line, scanner.pos)
-        if found is None:
-            kind, raw = scanner.next()
-            if kind is Kind.END:
-                break
-            _note(problems, "a string without a name" if kind is Kind.STRING else f"no name: {as_text(raw[:40])}")
-            continue
-        scanner.pos = found.end()
-        group = found.lastindex or 0
-        if group < _PARENTHESIS:
-            _usual_item(fetch, found, group, uids, problems)
-        elif group == _PARENTHESIS:  # also the odd ones that Domino puts round single items
-            level += 1 if found[group] == b"(" else -1
+    return _Reader(seq, scanner, depth).read()
+
+
+class _Reader:
+    """One FETCH response in the making."""
+
+    __slots__ = ("_depth", "_extra", "_fetch", "_problems", "_scanner", "_sections", "_uids")
+
+    def __init__(self, seq: int, scanner: Scanner, depth: int) -> None:
+        self._fetch = Fetch(seq)
+        self._scanner = scanner
+        self._depth = depth
+        self._sections: dict[str, bytes | None] = {}
+        self._extra: dict[str, Value] = {}
+        self._problems: list[str] = []
+        self._uids: set[int | None] = set()
+
+    def read(self) -> Fetch:
+        fetch, scanner = self._fetch, self._scanner
+        level = 0
+        while True:
+            found = _NEXT.match(scanner.line, scanner.pos)
+            if found is None:
+                kind, _ = scanner.next()
+                if kind is Kind.END:
+                    break
+                self._note("a string without a name" if kind is Kind.STRING else "no item name")
+                continue
+            scanner.pos = found.end()
+            group = found.lastindex or 0
+            if group < _PARENTHESIS:
+                self._usual_item(group, found[group])
+            elif group == _PARENTHESIS:  # also the odd ones that Domino puts round single items
+                level += 1 if found[group] == b"(" else -1
+            else:
+                label = found[_PARENTHESIS + 1].decode("ascii").upper()
+                self._item(_section_name(label, scanner) if found[_PARENTHESIS + 2] else label)
+        if level:
+            self._note("parentheses do not balance")
+        if len(self._uids) > 1:
+            fetch.uid = None  # strings that came apart may hold what looks like a UID: none of them can be believed
+            self._note("several UIDs")
+        if self._sections:
+            fetch.sections = self._sections
+        if self._extra:
+            fetch.extra = self._extra
+        fetch.problems = tuple(self._problems)
+        return fetch
+
+    def _note(self, problem: str) -> None:
+        if len(self._problems) < 8:  # one malformed answer needs no more explanation than that
+            self._problems.append(problem)
+
+    def _usual_item(self, group: int, raw: bytes) -> None:
+        if group == 1:
+            self._set_uid(int(raw))
+        elif group == 2:
+            self._fetch.flags = flag_names(raw)
+        elif group == 3:
+            self._fetch.internaldate = raw
+        elif group == 4:
+            self._fetch.size = int(raw)
         else:
-            label = found[_PARENTHESIS + 1].decode("ascii").upper()
-            if found[_PARENTHESIS + 2]:
-                label = _section_name(label, scanner)
-            _item(fetch, label, scanner, depth, sections, extra, uids, problems)
-    if level:
-        _note(problems, "parentheses do not balance")
-    if len(uids) > 1:
-        fetch.uid = None  # strings that came apart may hold what looks like a UID: none of them can be believed
-        _note(problems, "several UIDs")
-    if sections:
-        fetch.sections = sections
-    if extra:
-        fetch.extra = extra
-    fetch.problems = tuple(problems)
-    return fetch
+            self._fetch.modseq = int(raw) or None
 
+    def _set_uid(self, uid: int | None) -> None:
+        if uid is None or not 0 < uid <= MAX_UID:
+            self._note("a UID out of range")
+            uid = None
+        self._uids.add(uid)
+        self._fetch.uid = uid
 
-def _note(problems: list[str], text: str) -> None:
-    if len(problems) < 8:  # one malformed answer needs no more explanation than that
-        problems.append(text)
+    def _set_body(self, value: Value) -> None:
+        fetch = self._fetch
+        body = value if isinstance(value, bytes) else None
+        if value is not None and body is None:
+            self._note("a body that is no string")
+        if fetch.has_body and body != fetch.body:
+            self._note("several bodies")  # as with UIDs: one of them may be what the sender wrote into a subject
+            body = None
+        fetch.has_body = True
+        fetch.body = body
 
-
-def _usual_item(fetch: Fetch, item: re.Match[bytes], group: int, uids: set[int | None], problems: list[str]) -> None:
-    raw = item[group]
-    if group == 1:
-        _set_uid(fetch, int(raw), uids, problems)
-    elif group == 2:
-        fetch.flags = flag_names(raw)
-    elif group == 3:
-        fetch.internaldate = raw
-    elif group == 4:
-        fetch.size = int(raw)
-    else:
-        fetch.modseq = int(raw) or None
-
-
-def _set_uid(fetch: Fetch, uid: int | None, uids: set[int | None], problems: list[str]) -> None:
-    if uid is None or not 0 < uid <= MAX_UID:
-        _note(problems, "a UID out of range")
-        uid = None
-    uids.add(uid)
-    fetch.uid = uid
+    def _item(self, label: str) -> None:
+        """The value of the item `label`, and where it belongs."""
+        fetch, scanner = self._fetch, self._scanner
+        is_text = label.endswith(("]", ">")) or label in ("RFC822", "RFC822.HEADER", "RFC822.TEXT")
+        value: Value = None
+        problem = ""
+        if not _NO_VALUE.match(scanner.line, scanner.pos):
+            value, problem = read_value(scanner, self._depth, _KNOWN if label in _STRUCTURES else None)
+        elif not is_text:
+            problem = "a value is missing"
+        if is_text and isinstance(value, bytes) and scanner.pos and not _AFTER_TEXT.match(scanner.line, scanner.pos):
+            # A quoted string that does not end where an item ends: quotes in it were not escaped, it was cut short.
+            value, problem = None, "a string that comes apart"
+        if problem:
+            self._note(f"{label[:60]}: {problem}")
+        if label in ("BODY[]", "RFC822", "RFC822[]"):
+            self._set_body(value)
+        elif label == "UID":
+            self._set_uid(as_number(value))
+        elif label == "FLAGS":
+            fetch.flags = _flags(value)
+        elif label == "INTERNALDATE":
+            fetch.internaldate = value if isinstance(value, bytes) else None
+        elif label == "RFC822.SIZE":
+            fetch.size = as_number(value)
+        elif label == "MODSEQ":
+            fetch.modseq = as_number(value[0] if isinstance(value, tuple) and value else value) or None
+        elif is_text and (value is None or isinstance(value, bytes)):
+            self._sections[label] = value
+        else:
+            self._extra[label] = value
 
 
 def _section_name(label: str, scanner: Scanner) -> str:
     """`BODY[HEADER.FIELDS (DATE FROM)]<0>`, from behind the bracket; a field name may itself be a literal."""
     parts: list[str] = []
+    origin = ""
     while True:
         end = _SECTION_END.match(scanner.line, scanner.pos)
         if end:
             parts.append(as_text(end[1]))
             scanner.pos = end.end()
+            origin = f"<{end[2].decode()}>" if end[2] is not None else ""
             break
         parts.append(as_text(scanner.line[scanner.pos :]))
         scanner.pos = len(scanner.line)
@@ -206,53 +259,7 @@ def _section_name(label: str, scanner: Scanner) -> str:
             break
         parts.append(as_text(raw))
     inside = " ".join("".join(parts).replace('"', "").split()).upper()
-    origin = as_text(end[2]).partition(".")[0].rstrip(">") + ">" if end and end[2] else ""
     return f"{label.removesuffix('.PEEK')}[{inside}]{origin}"
-
-
-def _item(
-    fetch: Fetch,
-    label: str,
-    scanner: Scanner,
-    depth: int,
-    sections: dict[str, bytes | None],
-    extra: dict[str, Value],
-    uids: set[int | None],
-    problems: list[str],
-) -> None:
-    """The value of the item `label` and where it belongs."""
-    is_text = label.endswith(("]", ">")) or label in ("RFC822", "RFC822.HEADER", "RFC822.TEXT")
-    value: Value = None
-    problem = ""
-    if not _NO_VALUE.match(scanner.line, scanner.pos):
-        value, problem = read_value(scanner, depth, _KNOWN if label in _STRUCTURES else None)
-    elif not is_text:
-        problem = "a value is missing"
-    if is_text and isinstance(value, bytes) and scanner.pos and not _AFTER_TEXT.match(scanner.line, scanner.pos):
-        # A quoted string that does not end where an item ends: quotes in it were not escaped, so it was cut short.
-        value, problem = None, "a string that comes apart"
-    if problem:
-        _note(problems, f"{label[:60]}: {problem}")
-    if label in ("BODY[]", "RFC822", "RFC822[]"):
-        fetch.has_body = True
-        fetch.body = value if isinstance(value, bytes) else None
-        if value is not None and fetch.body is None:
-            _note(problems, "a body that is no string")
-    elif label == "UID":
-        _set_uid(fetch, as_number(value), uids, problems)
-    elif label == "FLAGS":
-        fetch.flags = _flags(value)
-    elif label == "INTERNALDATE":
-        fetch.internaldate = value if isinstance(value, bytes) else None
-    elif label == "RFC822.SIZE":
-        fetch.size = as_number(value)
-    elif label == "MODSEQ":
-        single = value[0] if isinstance(value, tuple) and value else value
-        fetch.modseq = as_number(single) or None
-    elif is_text and (value is None or isinstance(value, bytes)):
-        sections[label] = value
-    else:
-        extra[label] = value
 
 
 def _flags(value: Value) -> tuple[str, ...]:

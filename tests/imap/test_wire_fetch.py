@@ -179,6 +179,13 @@ def test_a_uid_that_came_out_of_a_broken_string_is_not_believed() -> None:
     assert fetch(b"UID 5 BODY[] {0}\r\n UID 5").uid == 5
 
 
+def test_of_several_bodies_none_is_believed() -> None:
+    response = fetch(b'UID 5 BODY[] {4}\r\nreal ENVELOPE (NIL "x") BODY[] "gotcha" NIL))')
+    assert (response.uid, response.body, response.has_body) == (5, None, True)
+    assert "several bodies" in response.problems
+    assert fetch(b"UID 5 BODY[] {1}\r\nx RFC822 {1}\r\nx").body == b"x"
+
+
 def test_problems_are_few_even_when_all_is_wrong() -> None:
     assert len(fetch(b'"a" ' * 1000).problems) <= 9
 

@@ -107,20 +107,20 @@ streams = st.lists(
 
 
 @given(streams, st.lists(st.integers(0, 10_000), max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_generated_streams_whatever_the_cuts(data: bytes, marks: list[int]) -> None:
     agree(data, marks)
 
 
 @given(st.lists(st.sampled_from(list(b'*+()[]{}"\\ ~<>,:.%\r\n\0A1OKUIDFETCHBODY\xff')), max_size=200).map(bytes))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_garbage_of_what_matters(data: bytes) -> None:
     agree(b"* 1 FETCH (" + data, [3, 50])
     agree(data, [3, 50])
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_garbage(data: bytes) -> None:
     agree(data, [7])
 
@@ -136,7 +136,7 @@ usual = st.tuples(
 
 
 @given(st.lists(usual, min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_usual_fetch_responses_at_every_split_point(
     made: list[tuple[int, list[str], int, int, bytes | None, random.Random]],
 ) -> None:
