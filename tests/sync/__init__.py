@@ -1,0 +1,1 @@
+"""Tests of the mirror: pure plans by hypothesis, the rest against real servers and a scripted one."""
