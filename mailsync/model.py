@@ -40,7 +40,7 @@ FLAG_NAMES: dict[Flag, str] = {
     Flag.DELETED: "\\Deleted",
     Flag.DRAFT: "\\Draft",
 }
-_BITS = {name.lower(): bit for bit, name in FLAG_NAMES.items()}
+_BITS = {name.lower(): int(bit) for bit, name in FLAG_NAMES.items()}  # plain: an IntFlag is slow to bind and to test
 
 
 def split_flags(names: tuple[str, ...] | list[str]) -> tuple[int, str]:
