@@ -1,0 +1,89 @@
+"""Every command has help with an example, and is documented; so is every key of the configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from mailsync.cli.app import app
+from mailsync.config.models import AccountConfig, Config
+from tests.cli.conftest import CommandLine
+from tests.config.test_example import keys_of
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+GLOBAL = {"--install-completion", "--show-completion", "--help", "--json"}
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and group with its path."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, (*path, name))
+
+
+TREE = list(commands(typer.main.get_command(app)))
+LEAVES = [(path, command) for path, command in TREE if path and not hasattr(command, "commands")]
+
+
+def flags(command: Any) -> set[str]:
+    return {flag for parameter in command.params for flag in parameter.opts if flag.startswith("--")}
+
+
+def test_the_commands_of_this_version() -> None:
+    assert sorted(" ".join(path) for path, _ in LEAVES) == [
+        "consent grant",
+        "consent list",
+        "consent revoke",
+        "db path",
+        "db stats",
+        "demo",
+        "export eml",
+        "show",
+        "status",
+        "sync",
+        "verify",
+        "watch",
+    ]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in TREE], ids=" ".join)
+def test_help_has_an_example(cli: CommandLine, path: tuple[str, ...]) -> None:
+    result = cli(*path, "--help")
+    assert result.code == 0
+    assert "Example: mailsync" in result.out or "$(mailsync" in result.out
+    assert "Usage: mailsync" in result.out
+
+
+@pytest.mark.parametrize(("path", "command"), LEAVES, ids=[" ".join(path) for path, _ in LEAVES])
+def test_every_command_takes_json(path: tuple[str, ...], command: Any) -> None:
+    assert "--json" in flags(command)
+    assert all(parameter.help for parameter in command.params if hasattr(parameter, "help")), path
+
+
+def readme() -> str:
+    if not README.exists():
+        pytest.skip("README.md is not written yet")
+    return README.read_text("utf-8")
+
+
+def test_every_command_and_option_is_in_the_readme() -> None:
+    text = readme()
+    missing = []
+    for path, command in TREE:
+        # One line may tell of several commands of a group: `mailsync consent list` / `grant NAME`.
+        lines = [line for line in text.splitlines() if " ".join(["mailsync", *path[:1]]) in line]
+        if not any(re.search(rf"\b{path[-1]}\b", line) for line in lines if path) and path:
+            missing.append(" ".join(["mailsync", *path]))
+        missing += [" ".join(["mailsync", *path, flag]) for flag in flags(command) - GLOBAL if flag not in text]
+    assert not missing
+
+
+def test_every_configuration_key_is_in_the_readme() -> None:
+    text = readme()
+    known = [*keys_of(Config), *keys_of(AccountConfig, "accounts.NAME.")]
+    assert not [key for key in known if not re.search(rf"\b{key.rpartition('.')[2]}\b", text)]

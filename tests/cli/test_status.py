@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from mailsync.model import AccountState
+from mailsync.store import accounts, folders
+from mailsync.store.database import Store
+from mailsync.store.lock import EngineLock
+from tests.cli.conftest import CommandLine
+
+ENGINE_OFF = {"running": False, "pid": None, "since": None}
+
+
+def note(cli: CommandLine, state: AccountState) -> None:
+    """What an engine leaves in the tables while it runs."""
+    store = Store.open(cli.data)
+
+    def write(connection: sqlite3.Connection) -> None:
+        accounts.set_state(connection, "work", state, 1.0, "", "try this")
+        folders.set_watch(connection, 1, "idle")
+        folders.set_next_sync(connection, 1, 1741090000)
+        folders.fail_sync(connection, 2, "it broke\x1b", "")
+
+    try:
+        store.write(write).result()
+    finally:
+        store.close()
+
+
+def test_before_anything(cli: CommandLine) -> None:
+    result = cli("status", "--json")
+    assert (result.code, result.err) == (0, "")
+    assert result.json["engine"] == ENGINE_OFF
+    (account,) = result.json["accounts"]
+    assert (account["name"], account["email"], account["state"]) == ("work", "me@example.com", "needs_consent")
+    assert account["folders"] == []
+    assert "mailsync consent grant work mailbox_access email_read" in cli("status").out
+    assert not cli.data.exists()
+
+
+def test_without_accounts(cli: CommandLine) -> None:
+    cli.configure("")
+    assert cli("status", "--json").json == {"engine": ENGINE_OFF, "accounts": []}
+    assert "no accounts yet" in cli("status").err
+
+
+def test_what_is_mirrored(mirrored: CommandLine) -> None:
+    mirrored("consent", "grant", "work", "--all")
+    (account,) = mirrored("status", "--json").json["accounts"]
+    assert account["state"] == "disconnected"
+    found = {folder["name"]: folder for folder in account["folders"]}
+    assert set(found) == {"INBOX", "Ünïcode/子", "*star"}
+    inbox = found["INBOX"]
+    assert (inbox["messages"], inbox["unread"], inbox["strategy"], inbox["error"]) == (3, 2, "first", None)
+    assert inbox["last_sync"] == "2025-03-04T09:20:00Z"
+    assert (inbox["watch"], inbox["next_sync"]) == (None, None)
+    assert inbox["bytes"] > 1000
+
+
+def test_an_engine_that_runs(mirrored: CommandLine) -> None:
+    mirrored("consent", "grant", "work", "--all")
+    note(mirrored, "watching")
+    assert mirrored("status", "--json").json["accounts"][0]["state"] == "disconnected"
+    lock = EngineLock(mirrored.data)
+    lock.acquire()
+    try:
+        document = mirrored("status", "--json").json
+        text = mirrored("status").out
+    finally:
+        lock.release()
+    assert document["engine"]["running"] is True
+    assert document["engine"]["since"].endswith("Z")
+    (account,) = document["accounts"]
+    inbox = next(folder for folder in account["folders"] if folder["name"] == "INBOX")
+    assert (account["state"], inbox["watch"], inbox["next_sync"]) == ("watching", "idle", "2025-03-04T12:06:40Z")
+    assert "engine: running as process" in text
+    assert "\x1b" not in text
+    assert "it broke\ufffd" in text
+
+
+@pytest.mark.parametrize("state", ["needs_login", "error", "paused"])
+def test_what_waits_for_a_person_outlives_the_engine(mirrored: CommandLine, state: AccountState) -> None:
+    mirrored("consent", "grant", "work", "--all")
+    note(mirrored, state)
+    (account,) = mirrored("status", "--json").json["accounts"]
+    assert (account["state"], account["hint"]) == (state, "try this")
+
+
+def test_an_account_that_left_the_configuration_is_still_shown(mirrored: CommandLine) -> None:
+    mirrored.configure("")
+    (account,) = mirrored("status", "--json").json["accounts"]
+    assert (account["name"], account["configured"], account["state"]) == ("work", False, "disconnected")
+
+
+def test_stats_and_path(mirrored: CommandLine) -> None:
+    document = mirrored("db", "stats", "--json").json
+    assert (document["accounts"], document["folders"], document["messages"], document["contents"]) == (1, 3, 5, 4)
+    assert 0 < document["raw_bytes"] < document["message_bytes"]
+    assert "messages" in mirrored("db", "stats").out
+    assert mirrored("db", "path").out == f"{mirrored.data / 'mailsync.db'}\n"
+    assert mirrored("db", "path", "--json").json == {"path": str(mirrored.data / "mailsync.db"), "exists": True}
