@@ -32,8 +32,11 @@ BUSY_SECONDS = 30.0
 PAGE_SIZE = 8192
 """Bytes. Compressed messages are a few kilobytes: larger pages mean fewer overflow pages per message."""
 CACHE_KIB = 8192
-WAL_PAGES = 2048
-"""Pages (16 MiB) after which a commit copies the WAL into the database: rarer copies, bounded file."""
+WAL_BYTES = 16 << 20
+"""From this size on the WAL is copied into the database, by a thread of its own: its disk waits stop no commit."""
+WAL_REST_SECONDS = 0.3
+WAL_LIMIT = 128 << 20
+"""From this size on the writer waits for that copy and starts the file over: a long first sync never gives it a rest."""
 GROUP = 64
 """Writes that wait together share one transaction, up to this many."""
 
@@ -50,10 +53,17 @@ class Store:
         self._subscribers: list[Callable[[], None]] = []
         self._version_connection = self._connect(read_only=True)
         self._writer_connection = self._connect()
-        self._closed = False
+        self._closing = threading.Event()
         self.codec = Codec(contents.dictionary(self._version_connection))
-        self._thread = threading.Thread(target=self._write_loop, name="mailsync-writer", daemon=True)
-        self._thread.start()
+        self._wal = path.with_name(path.name + "-wal")
+        self._wal_wakes = threading.Semaphore(0)
+        self._wal_busy = False
+        self._threads = [
+            threading.Thread(target=self._write_loop, name="mailsync-writer", daemon=True),
+            threading.Thread(target=self._checkpoint_loop, name="mailsync-checkpoint", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     # -- opening -----------------------------------------------------------------------------------------------
 
@@ -86,7 +96,8 @@ class Store:
         else:
             connection.execute("PRAGMA foreign_keys = 1")
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         return connection
 
     # -- reading -----------------------------------------------------------------------------------------------
@@ -133,7 +144,7 @@ class Store:
         The future holds its result once the transaction is committed. `durable` forces it to disk as well.
         """
         future: Future[T] = Future()
-        if self._closed:
+        if self._closing.is_set():
             raise StoreError("the database is closed")
         self._queue.put((function, future, durable))
         return future
@@ -155,11 +166,13 @@ class Store:
 
     def close(self) -> None:
         """Finish what is queued, then close every connection. May be called twice."""
-        if self._closed:
+        if self._closing.is_set():
             return
-        self._closed = True
+        self._closing.set()
         self._queue.put(None)
-        self._thread.join()
+        self._threads[0].join()
+        self._wal_wakes.release()
+        self._threads[1].join()
         with self._lock:
             for connection in (*self._all_readers, self._version_connection, self._writer_connection):
                 connection.close()
@@ -187,6 +200,27 @@ class Store:
                     subscribers = tuple(self._subscribers)
                 for callback in subscribers:
                     callback()
+                self._tend_wal(connection)
+
+    def _tend_wal(self, connection: sqlite3.Connection) -> None:
+        try:
+            size = self._wal.stat().st_size
+        except OSError:
+            return
+        if size > WAL_LIMIT:
+            with contextlib.suppress(sqlite3.OperationalError):  # a reader in another process holds it: next time
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        elif size > WAL_BYTES and not self._wal_busy:
+            self._wal_busy = True
+            self._wal_wakes.release()
+
+    def _checkpoint_loop(self) -> None:
+        with contextlib.closing(self._connect()) as connection:
+            while self._wal_wakes.acquire() and not self._closing.is_set():
+                with contextlib.suppress(sqlite3.OperationalError):
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._closing.wait(WAL_REST_SECONDS)
+                self._wal_busy = False
 
     def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Operation, Future[Any], bool]]) -> None:
         durable = any(item[2] for item in batch)
