@@ -34,6 +34,9 @@ class Runner:
             start = envelopes.cursor(connection, STAGE)
             for content_id, head in contents.heads_after(connection, start, PAGE):
                 position = content_id
+                if head is None:
+                    failures.append((content_id, "the stored bytes are damaged"))
+                    continue
                 try:
                     rows.append(_row(content_id, envelope(head)))
                 except Exception as error:  # whatever a hostile message provokes concerns that message only

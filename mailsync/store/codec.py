@@ -16,6 +16,8 @@ from typing import Any
 
 import zstandard
 
+from mailsync.errors import StoreError
+
 LEVEL = 1
 SAMPLES = 600
 SAMPLE_BYTES = 4096
@@ -96,15 +98,24 @@ def _prepared(data: bytes) -> Any:
 
 
 def unpack(connection: sqlite3.Connection, frame: bytes, size: int) -> bytes:
-    """The raw bytes of a stored message of `size` bytes; `connection` gives the dictionary when it is first needed."""
-    result: bytes = _decompressor(connection, frame).decompress(frame, max_output_size=max(size, 1))
+    """The raw bytes of a stored message of `size` bytes; `connection` gives the dictionary when it is first needed.
+
+    StoreError when the frame is damaged.
+    """
+    try:
+        result: bytes = _decompressor(connection, frame).decompress(frame, max_output_size=max(size, 1))
+    except zstandard.ZstdError as error:
+        raise StoreError("a stored message is damaged", hint="see: mailsync verify --deep") from error
     return result
 
 
 def unpack_head(connection: sqlite3.Connection, frame: bytes) -> bytes:
-    """The first `HEAD` bytes of a message, from at least that many bytes of its frame."""
-    with _decompressor(connection, frame).stream_reader(frame) as reader:
-        head: bytes = reader.read(HEAD)
+    """The first `HEAD` bytes of a message, from at least that many bytes of its frame; StoreError when damaged."""
+    try:
+        with _decompressor(connection, frame).stream_reader(frame) as reader:
+            head: bytes = reader.read(HEAD)
+    except zstandard.ZstdError as error:
+        raise StoreError("a stored message is damaged", hint="see: mailsync verify --deep") from error
     return head
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from mailsync.errors import StoreError
 from mailsync.store.codec import HEAD, Packed, unpack, unpack_head
 
 
@@ -30,11 +31,14 @@ def load(connection: sqlite3.Connection, content_id: int) -> bytes | None:
     return unpack(connection, row[1], row[0]) if row else None
 
 
-def heads_after(connection: sqlite3.Connection, position: int, limit: int) -> Iterator[tuple[int, bytes]]:
-    """Up to `limit` contents with an id above `position`, ascending, as (id, first `HEAD` bytes)."""
+def heads_after(connection: sqlite3.Connection, position: int, limit: int) -> Iterator[tuple[int, bytes | None]]:
+    """Up to `limit` contents with an id above `position`, ascending, as (id, first `HEAD` bytes; None if damaged)."""
     rows = connection.execute(
         "SELECT id, size, iif(size > ?1, substr(body, 1, ?1), body) FROM contents WHERE id > ?2 ORDER BY id LIMIT ?3",
         (HEAD, position, limit),
     )
     for content_id, size, frame in rows:
-        yield content_id, unpack(connection, frame, size) if size <= HEAD else unpack_head(connection, frame)
+        try:
+            yield content_id, unpack(connection, frame, size) if size <= HEAD else unpack_head(connection, frame)
+        except StoreError:
+            yield content_id, None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mailsync.errors import StoreError
 from mailsync.store import contents
 from mailsync.store.codec import Packed
 
@@ -193,13 +194,20 @@ def next_uid(connection: sqlite3.Connection, folder_id: int) -> int:
     return int(row[0])
 
 
-def digests(connection: sqlite3.Connection, folder_id: int) -> dict[int, bytes]:
-    """The SHA-256 of each message of a folder by UID; a message without content is absent."""
-    rows = connection.execute(
-        "SELECT m.uid, c.digest FROM messages m JOIN contents c ON c.id = m.content_id WHERE m.folder_id = ?",
-        (folder_id,),
-    )
-    return {row[0]: row[1] for row in rows}
+def differing(connection: sqlite3.Connection, folder_id: int, bodies: Mapping[int, bytes]) -> list[int]:
+    """Those UIDs of `bodies` whose stored bytes are other ones, or cannot be read back."""
+    found = []
+    for uid, body in bodies.items():
+        row = connection.execute(
+            "SELECT content_id FROM messages WHERE folder_id = ? AND uid = ?", (folder_id, uid)
+        ).fetchone()
+        try:
+            stored = contents.load(connection, row[0]) if row else None
+        except StoreError:
+            stored = None
+        if stored != body:
+            found.append(uid)
+    return found
 
 
 def purge_removed(connection: sqlite3.Connection, before: float, limit: int = 5000) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from mailsync.imap.session import Session
@@ -82,15 +82,12 @@ async def verify_folder(store: Store, session: Session, account: str, folder: fo
 async def _compare_contents(
     store: Store, session: Session, folder: folders.Folder, verdict: Verdict, uids: set[int]
 ) -> None:
-    digests = await store.aread(lambda connection: messages.digests(connection, folder.id))
-    wanted = UidSet.from_uids(uids & digests.keys())
+    wanted = UidSet.from_uids(uids - set(verdict.missing))
     seen: set[int] = set()
     async for batch in session.fetch(wanted.split(PIECE), "UID BODY.PEEK[]", BATCH_BYTES):
-        for answer in batch:
-            if answer.uid is not None and answer.body is not None:
-                seen.add(answer.uid)
-                if hashlib.sha256(answer.body).digest() != digests.get(answer.uid):
-                    verdict.content_differs.append(answer.uid)
+        bodies = {one.uid: one.body for one in batch if one.uid in wanted and one.uid and one.body is not None}
+        seen |= bodies.keys()
+        verdict.content_differs += await store.aread(partial(messages.differing, folder_id=folder.id, bodies=bodies))
     verdict.content_differs.sort()
     unseen = len(wanted) - len(seen)
     if unseen:
