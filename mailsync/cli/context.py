@@ -110,7 +110,7 @@ def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterable[str]:
             accounts = tomllib.load(file).get("accounts", {})
     except (OSError, ValueError):
         return []
-    return [name for name in accounts if isinstance(accounts, dict) and name.startswith(incomplete)]
+    return [name for name in accounts if name.startswith(incomplete)] if isinstance(accounts, dict) else []
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

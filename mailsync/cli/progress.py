@@ -64,6 +64,8 @@ def _bars() -> rich.progress.Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # the result goes to stdout, whatever is drawn meanwhile
+        redirect_stderr=False,
     )
 
 
@@ -129,3 +131,4 @@ class _Mirroring:
                 total=folder.messages + folder.remaining,
                 size=size(folder.bytes),
             )
+        bars.refresh()

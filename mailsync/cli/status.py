@@ -10,6 +10,8 @@ from mailsync.cli import context, output
 from mailsync.cli.context import AsJson, Context
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mailsync.store.overview import AccountOverview, FolderOverview
 
 _PROBLEMS = ("needs_login", "error", "paused")
@@ -22,11 +24,12 @@ def register(app: typer.Typer) -> None:
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """What is mirrored and when, account by account, folder by folder."""
-    document = read(context.of(ctx))
+    shared = context.of(ctx)
+    document = read(shared)
     if as_json:
         output.emit(document)
     else:
-        _print(document)
+        _print(document, shared.config_path)
 
 
 def read(shared: Context) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def _folder(folder: FolderOverview, running: bool) -> dict[str, Any]:
     }
 
 
-def _print(document: dict[str, Any]) -> None:
+def _print(document: dict[str, Any], config_path: Path) -> None:
     engine = document["engine"]
     output.say(
         f"engine: running as process {engine['pid']} since {engine['since']}"
@@ -130,6 +133,6 @@ def _print(document: dict[str, Any]) -> None:
             indent="  ",
         )
     if not document["accounts"]:
-        output.note(
-            "no accounts yet: write a config.toml (config.example.toml shows every key), or try `mailsync demo`"
-        )
+        from mailsync.config.load import how_to_write
+
+        output.note(f"no accounts yet: {how_to_write(config_path)}; or try `mailsync demo`")

@@ -11,9 +11,7 @@ import pytest
 import typer
 
 from mailsync.cli.app import app
-from mailsync.config.models import AccountConfig, Config
 from tests.cli.conftest import CommandLine
-from tests.config.test_example import keys_of
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 GLOBAL = {"--install-completion", "--show-completion", "--help", "--json"}
@@ -79,11 +77,15 @@ def test_every_command_and_option_is_in_the_readme() -> None:
         lines = [line for line in text.splitlines() if " ".join(["mailsync", *path[:1]]) in line]
         if not any(re.search(rf"\b{path[-1]}\b", line) for line in lines if path) and path:
             missing.append(" ".join(["mailsync", *path]))
-        missing += [" ".join(["mailsync", *path, flag]) for flag in flags(command) - GLOBAL if flag not in text]
+        missing += [
+            " ".join(["mailsync", *path, parameter.opts[-1]])
+            for parameter in command.params
+            if parameter.opts[0].startswith("-") and not GLOBAL & set(parameter.opts)
+            if not any(re.search(rf"(?<![\w-]){flag}(?![\w-])", text) for flag in parameter.opts)
+        ]
     assert not missing
 
 
-def test_every_configuration_key_is_in_the_readme() -> None:
-    text = readme()
-    known = [*keys_of(Config), *keys_of(AccountConfig, "accounts.NAME.")]
-    assert not [key for key in known if not re.search(rf"\b{key.rpartition('.')[2]}\b", text)]
+def test_every_configuration_key_is_documented() -> None:
+    # The example is the reference: tests/config/test_example.py holds it against the models, key by key.
+    assert "[config.example.toml](config.example.toml) shows every key" in readme()
