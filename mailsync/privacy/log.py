@@ -92,7 +92,9 @@ def configure(level: Level = "info", *, stderr: TextIO | None = None, folder: Pa
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.add_log_level,
             _redact,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event", "account"]),
+            structlog.processors.LogfmtRenderer(
+                key_order=["timestamp", "level", "logger", "event", "account"], drop_missing=True, bool_as_flag=False
+            ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: logger,

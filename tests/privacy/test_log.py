@@ -31,7 +31,9 @@ def test_a_line_has_its_fields_in_order() -> None:
     log.configure("info", stderr=stream)
     log.get_logger("engine").info("sync_finished", seconds=1.5, account="work", new=12)
     log.get_logger("engine").debug("too_fine")
-    line = stream.getvalue()
+    log.get_logger("engine").info("stopped", ok=True, failed=None)
+    line, other = stream.getvalue().splitlines(keepends=True)
+    assert other.endswith(" logger=engine event=stopped ok=true failed=\n")
     assert line.endswith(" level=info logger=engine event=sync_finished account=work seconds=1.5 new=12\n")
     assert line.startswith("timestamp=2")
 
