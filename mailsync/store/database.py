@@ -10,6 +10,7 @@ a power cut.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import queue
 import sqlite3
@@ -36,7 +37,7 @@ WAL_BYTES = 16 << 20
 """From this size on the WAL is copied into the database, by a thread of its own: its disk waits stop no commit."""
 WAL_REST_SECONDS = 0.3
 WAL_LIMIT = 128 << 20
-"""From this size on the writer waits for that copy and starts the file over: a long first sync never gives it a rest."""
+"""From this size on the writer waits for that copy and starts over: a long first sync never gives it a rest."""
 GROUP = 64
 """Writes that wait together share one transaction, up to this many."""
 
@@ -79,7 +80,8 @@ class Store:
             raise StoreError(f"no mailsync database at {path}", hint="run `mailsync sync` first, or check --data-dir")
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _prepare(path)
+            with _alone(data_dir):
+                _prepare(path)
             return cls(path)
         except sqlite3.Error as error:
             raise StoreError(f"cannot use {path}: {error}", hint="check the disk and the file's permissions") from error
@@ -236,26 +238,44 @@ class Store:
                 try:
                     result = function(connection)
                 except Exception as error:
+                    if not connection.in_transaction:
+                        raise  # a full or broken disk: SQLite has given up the whole transaction
                     connection.execute("ROLLBACK TO one")
                     connection.execute("RELEASE one")
-                    future.set_exception(error)
+                    refused = isinstance(error, sqlite3.OperationalError)
+                    future.set_exception(self._refused(error) if refused else error)
                 else:
                     connection.execute("RELEASE one")
                     done.append((future, result))
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            failure = StoreError(f"cannot write {self.path}: {error}", hint="check free space and permissions")
             for _, future, _ in batch:
                 if not future.done():
-                    future.set_exception(failure)
+                    future.set_exception(self._refused(error))
             return
         finally:
             if durable:
                 connection.execute("PRAGMA synchronous = NORMAL")
         for future, result in done:
             future.set_result(result)
+
+    def _refused(self, error: Exception) -> StoreError:
+        failure = StoreError(f"cannot write {self.path}: {error}", hint="check free space and permissions")
+        failure.__cause__ = error
+        return failure
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """One process at a time makes or migrates the file. The directory itself is locked, so nothing is left behind."""
+    descriptor = os.open(data_dir, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _prepare(path: Path) -> None:
@@ -273,7 +293,9 @@ def _prepare(path: Path) -> None:
         if version == schema.VERSION:
             return
         if version > 0:
-            with contextlib.closing(sqlite3.connect(f"{path}.v{version}.bak")) as backup:
+            copy = f"{path}.v{version}.bak"
+            os.close(os.open(copy, os.O_CREAT | os.O_RDWR, 0o600))
+            with contextlib.closing(sqlite3.connect(copy)) as backup:
                 connection.backup(backup)
         else:
             connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
