@@ -15,6 +15,9 @@ from typing import Any
 from mailsync.errors import OwnedElsewhere
 
 FILE_NAME = "engine.lock"
+ATTEMPTS = 20
+ATTEMPT_SECONDS = 0.01
+"""Whoever asks for the `owner` holds the lock for some microseconds, and must not be taken for one."""
 
 
 class EngineLock:
@@ -28,14 +31,12 @@ class EngineLock:
         """Become the owner; OwnedElsewhere when another process (or another engine of this one) is."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor):
             os.close(descriptor)
-            pid = (owner(self._path.parent) or {}).get("pid", "?")
+            pid = (owner(self._path.parent) or {}).get("pid") or "?"
             raise OwnedElsewhere(
                 f"process {pid} runs the engine on {self._path.parent}", hint="stop it, or use another --data-dir"
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since": time.time()}).encode(), 0)
         self._descriptor = descriptor
@@ -45,6 +46,17 @@ class EngineLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _locked(descriptor: int) -> bool:
+    for _ in range(ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(ATTEMPT_SECONDS)
+        else:
+            return True
+    return False
 
 
 def owner(data_dir: Path) -> dict[str, Any] | None:

@@ -57,7 +57,7 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(NewerSchema, match="install a newer mailsync|schema") as caught:
+    with pytest.raises(NewerSchema, match="schema") as caught:
         Store.open(tmp_path)
     assert caught.value.exit_code == 2
     assert "newer mailsync" in caught.value.hint
