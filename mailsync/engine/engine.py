@@ -172,12 +172,14 @@ class Engine:
     async def _pipeline(self, committed: asyncio.Event, worker: Worker) -> None:
         """Follow the store behind the cursor; ends when stopping and nothing is left.
 
-        While a job runs it keeps a slow pace: the newest mail becomes readable soon, and the mirror is not held up.
+        The mirror comes first: while a job runs, a page now and then keeps the newest mail readable for whoever
+        watches, and an engine that serves a single command leaves all of it for the end.
         """
         runner = Runner(self._store, self._now)
         while True:
             committed.clear()
-            while await asyncio.to_thread(runner.step):
+            waits = worker.busy and not self._with_schedules
+            while not waits and await asyncio.to_thread(runner.step):
                 if worker.busy and not self._stopping:
                     await asyncio.sleep(PIPELINE_PACE_SECONDS)
             if self._stopping:

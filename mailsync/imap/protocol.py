@@ -83,15 +83,19 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
     def data_received(self, d: bytes) -> None:
         self.last_received = self.loop.time()
         self.bytes_received += len(d)
+        broken: MailsyncError | None = None
         try:
             responses = self._parser.feed(d)
-            last = len(responses) - 1
-            for position, response in enumerate(responses):
-                self._dispatch(response, final=position == last and not self._parser.pending)
         except WireError as error:
-            self.fail(error)
+            broken, responses = error, error.responses
+        last = len(responses) - 1
+        try:
+            for position, response in enumerate(responses):
+                self._dispatch(response, final=position == last and not broken and not self._parser.pending)
         except MailsyncError as error:
-            self.fail(error)
+            broken = broken or error
+        if broken:
+            self.fail(broken)
 
     def eof_received(self) -> bool:
         return False

@@ -11,8 +11,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from mailsync.config.models import AccountConfig
+from mailsync.config.providers import PRESETS
 from mailsync.config.selection import is_selected
-from mailsync.errors import ConsentMissing, FolderDoubt, Interrupted, MailsyncError, NotFound
+from mailsync.errors import ConsentMissing, FolderDoubt, Interrupted, MailsyncError, NotFound, SignInFailed
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
 from mailsync.imap.session import Listed, Session
@@ -62,6 +63,9 @@ class AccountMirror:
             password = await asyncio.to_thread(self.password)
             session = await Session.open(self.endpoint(), self.config.username or self.config.email, password)
         except MailsyncError as error:
+            preset = PRESETS.get(self.config.provider)
+            if type(error) is SignInFailed and preset is not None and preset.hint:
+                error.hint = preset.hint
             await self.note_failure(error)
             raise
         server = " ".join(value for key, value in session.server_id.items() if key in ("name", "version") and value)
@@ -154,7 +158,7 @@ class AccountMirror:
         if missing:
             raise NotFound(f"account {self.name} has no folder {missing[0]!r}", hint="see: mailsync status")
         gone = [] if dry_run else [known[name] for name in known if name not in by_name]
-        vanished = [folder for folder in gone if await session.status(folder.raw_name) is None]
+        vanished = [folder for folder in gone if await _is_gone(session, folder)]
         at = self.now()
 
         def write(connection: sqlite3.Connection) -> dict[str, folders.Folder]:
@@ -277,6 +281,16 @@ def proves_unchanged(folder: folders.Folder, status: Numbers) -> bool:
     stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, folder.messages)
     complete = folder.first_sync_at is not None and folder.uidnext is not None
     return choose(stored, status, complete=complete, held=folder.messages) == "unchanged"
+
+
+async def _is_gone(session: Session, folder: folders.Folder) -> bool:
+    """True only when the server says so; a folder that it cannot look at for now is a folder."""
+    try:
+        return await session.status(folder.raw_name) is None
+    except MailsyncError as error:
+        if error.scope != "folder":
+            raise
+        return False
 
 
 def special_use(item: Listed) -> str:
