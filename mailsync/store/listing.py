@@ -1,0 +1,198 @@
+"""Readings for a message list of any length and for the reading pane.
+
+The order of a list is newest first by INTERNALDATE, then by id, which is the order of the index `messages_by_date`
+read backwards; messages without a date come last. A list is an `array` of message ids: 8 MB for 1,000,000 messages.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mailsync.store import contents, onestep
+
+CHUNK = 20_000
+"""Ids a step. About 1 ms of JSON parsing each, so that a long list never holds the interpreter for long."""
+FIRST_CHUNK = 500
+"""Ids of the first chunk, so that a screen has something to show at once."""
+INTERLEAVED = 64
+"""New messages that are looked up one by one for their place; with more, reading the whole list again is cheaper."""
+_NO_DATE = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list. `envelope` is False while the pipeline has not read the message yet.
+
+    `internaldate` is in Unix seconds; `fetched` is False for a message whose bytes could not be had.
+    """
+
+    id: int
+    flags: int
+    internaldate: int | None
+    size: int
+    fetched: bool
+    envelope: bool
+    subject: str
+    from_name: str
+    from_addr: str
+    to: str
+    has_attachments: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What a list was read from: the folder's message count and the highest message id of the database then."""
+
+    messages: int
+    newest_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message with its bytes, None when they could not be had; then `problem` says why, if that is known."""
+
+    id: int
+    account: str
+    folder: str
+    uid: int
+    flags: int
+    keywords: str
+    internaldate: int | None
+    size: int
+    raw: bytes | None
+    problem: str
+
+
+def horizon(connection: sqlite3.Connection, folder_id: int) -> Horizon:
+    """The present horizon of a folder; zero messages for a folder that is not there."""
+    row = connection.execute(
+        "SELECT (SELECT messages FROM folders WHERE id = ?), (SELECT max(id) FROM messages)", (folder_id,)
+    ).fetchone()
+    return Horizon(row[0] or 0, row[1] or 0)
+
+
+def chunks(connection: sqlite3.Connection, folder_id: int) -> Iterator[array[int]]:
+    """The ids of a folder in list order, in pieces: a small first one, then `CHUNK` at a time."""
+    date, last, size = 1 << 62, 1 << 62, FIRST_CHUNK
+    while True:
+        found = array(
+            "q",
+            onestep.column(
+                connection,
+                """SELECT id FROM messages WHERE folder_id = ? AND (internaldate, id) < (?, ?)
+                   ORDER BY internaldate DESC, id DESC LIMIT ?""",
+                (folder_id, date, last, size),
+            ),
+        )
+        if found:
+            yield found
+        if len(found) < size:
+            break
+        last, size = found[-1], CHUNK
+        date = connection.execute("SELECT internaldate FROM messages WHERE id = ?", (last,)).fetchone()[0]
+    undated = onestep.column(
+        connection,
+        "SELECT id FROM messages WHERE folder_id = ? AND internaldate IS NULL ORDER BY id DESC",
+        (folder_id,),
+    )
+    if undated:
+        yield array("q", undated)
+
+
+def ids(connection: sqlite3.Connection, folder_id: int) -> array[int]:
+    """The whole list of a folder."""
+    found = array("q")
+    for chunk in chunks(connection, folder_id):
+        found.extend(chunk)
+    return found
+
+
+def extended(
+    connection: sqlite3.Connection, folder_id: int, known: array[int], seen: Horizon, now: Horizon
+) -> array[int] | None:
+    """`known` with the messages that came since `seen`, as a new array; `known` itself when none came.
+
+    None when that is not all that happened (messages went, or too many came in between): read the list again.
+    """
+    if now == seen:
+        return known
+    arrived = onestep.rows(
+        connection,
+        2,
+        f"""SELECT coalesce(internaldate, {_NO_DATE}) AS date, id FROM messages WHERE id > ? AND folder_id = ?
+            ORDER BY date DESC, id DESC""",
+        (seen.newest_id, folder_id),
+    )
+    if len(known) + len(arrived) != now.messages:
+        return None
+    if not arrived:
+        return known
+    new = [(date, ident) for date, ident in arrived]
+
+    def key(ident: int) -> tuple[int, int]:
+        row = connection.execute(
+            f"SELECT coalesce(internaldate, {_NO_DATE}) FROM messages WHERE id = ?", (ident,)
+        ).fetchone()
+        return (row[0] if row else _NO_DATE, ident)
+
+    return _merged(known, new, key)
+
+
+def _merged(known: array[int], new: list[tuple[int, int]], key: Callable[[int], tuple[int, int]]) -> array[int] | None:
+    if not known or key(known[-1]) > new[0]:
+        return known + array("q", [ident for _, ident in new])
+    if key(known[0]) < new[-1]:
+        return array("q", [ident for _, ident in new]) + known
+    if len(new) > INTERLEAVED:
+        return None
+    merged = known[:]
+    for arrival in new:
+        low, high = 0, len(merged)
+        while low < high:
+            middle = (low + high) // 2
+            if key(merged[middle]) > arrival:
+                low = middle + 1
+            else:
+                high = middle
+        merged.insert(low, arrival[1])
+    return merged
+
+
+def page(connection: sqlite3.Connection, wanted: Sequence[int]) -> dict[int, Row]:
+    """The lines of these messages by id; those that are gone are absent."""
+    return {row.id: row for row in _page(connection, wanted)}
+
+
+def _page(connection: sqlite3.Connection, wanted: Iterable[int]) -> Iterator[Row]:
+    chosen = ",".join(str(int(ident)) for ident in wanted)
+    for row in onestep.rows(
+        connection,
+        11,
+        f"""SELECT m.id, m.flags, m.internaldate, m.size, m.content_id IS NOT NULL, e.content_id IS NOT NULL,
+                   coalesce(e.subject, ''), coalesce(e.from_name, ''), coalesce(e.from_addr, ''),
+                   coalesce(e.to_text, ''), coalesce(e.has_attachments, 0)
+            FROM messages m LEFT JOIN envelopes e ON e.content_id = m.content_id WHERE m.id IN ({chosen})""",
+    ):
+        ident, flags, date, size, fetched, envelope, subject, name, address, to, attachments = row
+        yield Row(
+            ident, flags, date, size, bool(fetched), bool(envelope), subject, name, address, to, bool(attachments)
+        )
+
+
+def message(connection: sqlite3.Connection, message_id: int) -> Message | None:
+    """One message with its exact bytes; None when there is no such message any more."""
+    row = connection.execute(
+        """SELECT m.id, a.name, f.name, m.uid, m.flags, m.keywords, m.internaldate, m.size, m.content_id,
+                  (SELECT q.error FROM quarantine q WHERE q.folder_id = m.folder_id AND q.uid = m.uid
+                   AND q.resolved_at IS NULL ORDER BY q.id DESC LIMIT 1)
+           FROM messages m JOIN folders f ON f.id = m.folder_id JOIN accounts a ON a.id = f.account_id
+           WHERE m.id = ?""",
+        (message_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    raw = contents.load(connection, row[8]) if row[8] is not None else None
+    return Message(*[*row[:8], raw, row[9] or ""])

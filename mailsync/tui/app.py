@@ -1,0 +1,324 @@
+"""The dashboard application: the bridge from the store to the screens, and the life of the embedded engine.
+
+      10 times a second: did anything commit? -> one reading in a thread -> the screen that is seen
+      once a second:     meters and times     -> the same screen
+
+The screens never wait for the engine (law 9): the loop here runs no query but the version check, and an engine in the
+same process gets the interpreter in short slices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from mailsync.errors import MailsyncError
+from mailsync.store import dashboard, jobs
+from mailsync.store.database import Store
+from mailsync.text import safe_text
+from mailsync.tui import handle
+from mailsync.tui.commands import MailCommands
+from mailsync.tui.handle import EngineHandle
+from mailsync.tui.screens.dashboard import DashboardScreen
+from mailsync.tui.screens.finishing import FinishingScreen
+from mailsync.tui.screens.help import HelpScreen
+from mailsync.tui.screens.mail import MailScreen
+from mailsync.tui.screens.pane import Pane
+from mailsync.tui.vitals import Vitals
+
+TICK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
+"""Between two readings at least: numbers that change more often cannot be read, and each costs the engine a little."""
+SAMPLE_SECONDS = 1.0
+FINISH_SECONDS = 25.0
+"""How long the end waits for the engine; a batch takes milliseconds, a server that hangs is not waited for."""
+SLICE_SECONDS = 0.0005
+"""How long a busy engine keeps the interpreter from the screen (`sys.setswitchinterval`, 5 ms by default)."""
+
+
+class MailsyncApp(App[None]):
+    """The dashboard over `store`.
+
+    `accounts` are (name, email) of the configuration, in order. `engine` is started and stopped here; without one,
+    `viewer_of` is the pid of the process that runs it, if any does. `clock` gives Unix seconds.
+    """
+
+    CSS_PATH = "mailsync.tcss"
+    TITLE = "mailsync"
+    BINDING_GROUP_TITLE = "Everywhere"
+    COMMANDS = App.COMMANDS | {MailCommands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "show_mode('dashboard')", "Dashboard", show=False, id="app.dashboard", tooltip="To the dashboard"),
+        Binding("2", "show_mode('mail')", "Mail", show=False, id="app.mail", tooltip="To the mail"),
+        Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="The keys that work here"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Let the engine finish its batch, and leave"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere", tooltip="Quit, anywhere"),
+    ]
+
+    class Looked(Message):
+        """A reading of the store is done."""
+
+        def __init__(self, snapshot: dashboard.Snapshot, disk: int) -> None:
+            super().__init__()
+            self.snapshot, self.disk = snapshot, disk
+
+    class Told(Message):
+        """Something to tell the person, by a worker."""
+
+        def __init__(self, text: str, hint: str = "", *, bad: bool = False) -> None:
+            super().__init__()
+            self.text, self.hint, self.bad = text, hint, bad
+
+    class EngineStarted(Message):
+        """The engine runs; `problem` is why it does not."""
+
+        def __init__(self, problem: Exception | None = None) -> None:
+            super().__init__()
+            self.problem = problem
+
+    class EngineStopped(Message):
+        """The engine has finished."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        accounts: Sequence[tuple[str, str]] = (),
+        engine: EngineHandle | None = None,
+        viewer_of: int | None = None,
+        config_path: str = "config.toml",
+        read_only: bool = False,
+        clock: Callable[[], float] = time.time,
+        pid: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.engine = engine
+        self.viewer_of = viewer_of
+        self.read_only = read_only
+        self.vitals = Vitals(accounts)
+        self._config_path = config_path
+        self._clock = clock
+        self._pid = os.getpid() if pid is None else pid
+        self._engine_up = False
+        self._engine_failed = False
+        self._finishing = False
+        self._version = -1
+        self._changed = True
+        self._looking = False
+        self._next_look = 0.0
+        self._slice: float | None = None
+        self.add_mode("dashboard", lambda: DashboardScreen(self._config_path))
+        self.add_mode("mail", lambda: MailScreen(self.store, self._clock))
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    async def on_mount(self) -> None:
+        self.vitals.now = self._clock()
+        self._set_status()
+        await self.switch_mode("dashboard")
+        self.set_interval(TICK_SECONDS, self._tick)
+        self.set_interval(SAMPLE_SECONDS, self._sample)
+        self._listen_to_signals()
+        if self.engine is not None:
+            self._slice = sys.getswitchinterval()
+            sys.setswitchinterval(SLICE_SECONDS)
+            self._start_engine(self.engine)
+        self._tick()
+
+    def on_unmount(self) -> None:
+        if self._slice is not None:
+            sys.setswitchinterval(self._slice)
+
+    def _listen_to_signals(self) -> None:
+        if self.is_headless or threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(NotImplementedError, ValueError):
+                loop.add_signal_handler(number, self._finish)
+
+    @work(thread=True, group="engine", exit_on_error=False)
+    def _start_engine(self, engine: EngineHandle) -> None:
+        try:
+            engine.start()
+        except Exception as error:  # whatever it is, the person keeps the dashboard and is told
+            self.post_message(self.EngineStarted(error))
+        else:
+            self.post_message(self.EngineStarted())
+
+    def on_mailsync_app_engine_started(self, message: EngineStarted) -> None:
+        self._engine_up, self._engine_failed = message.problem is None, message.problem is not None
+        if message.problem is not None:
+            hint = getattr(message.problem, "hint", "")
+            self._tell(str(message.problem) or type(message.problem).__name__, hint, bad=True)
+        self._show()
+
+    @work(thread=True, group="engine", exit_on_error=False)
+    def _stop_engine(self, engine: EngineHandle) -> None:
+        with contextlib.suppress(Exception):
+            engine.stop()
+        self.post_message(self.EngineStopped())
+
+    def on_mailsync_app_engine_stopped(self) -> None:
+        if self._finishing:
+            self.exit()
+
+    def _finish(self) -> None:
+        if self.engine is None or self._engine_failed or self._finishing:
+            self.exit()
+            return
+        self._finishing = True
+        self.push_screen(FinishingScreen())
+        self.set_timer(FINISH_SECONDS, self.exit)
+        self._stop_engine(self.engine)
+
+    async def action_quit(self) -> None:
+        """Leave, after the engine has finished its batch; asked again, leave at once."""
+        self._finish()
+
+    # -- the bridge -----------------------------------------------------------------------------------------------
+
+    @property
+    def pane(self) -> Pane | None:
+        """The pane that is seen, perhaps below a dialog."""
+        base = self.screen_stack[0] if self.screen_stack else None
+        return base if isinstance(base, Pane) else None
+
+    def _tick(self) -> None:
+        version = self.store.data_version()
+        if version != self._version:
+            self._version, self._changed = version, True
+            if self.pane is not None:
+                self.pane.store_changed()
+        if self._changed and not self._looking and time.monotonic() >= self._next_look:
+            self._changed, self._looking = False, True
+            self._look()
+
+    @work(thread=True, group="look", exit_on_error=False)
+    def _look(self) -> None:
+        try:
+            with self.store.read() as connection:
+                snapshot = dashboard.read(connection)
+            self.post_message(self.Looked(snapshot, _disk(self.store)))
+        except (sqlite3.Error, MailsyncError) as error:
+            self.post_message(self.Told("cannot read the mirror", str(error), bad=True))
+            self._looking = False
+
+    def on_mailsync_app_looked(self, message: Looked) -> None:
+        self._looking = False
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        first = not self.vitals.loaded
+        self.vitals.take(message.snapshot, message.disk, self._clock())
+        if first:
+            self.vitals.sample(self._clock())
+        self._show()
+
+    def _sample(self) -> None:
+        self.vitals.sample(self._clock())
+        self._show()
+
+    def _show(self) -> None:
+        self._set_status()
+        if self.pane is not None and self.pane.is_mounted:
+            self.pane.show_vitals(self.vitals)
+
+    def _set_status(self) -> None:
+        vitals, engine = self.vitals, self.engine
+        if engine is not None:
+            running = self._engine_up and engine.running
+            failed = self._engine_failed or (self._engine_up and not running)
+            vitals.engine = handle.embedded(self._pid) if running else handle.FAILED if failed else handle.STARTING
+            vitals.can_sync = running and not self.read_only
+        elif self.viewer_of is not None:
+            living = handle.alive(self.viewer_of)
+            vitals.engine = handle.elsewhere(self.viewer_of, living=living)
+            vitals.can_sync = living and not self.read_only
+        else:
+            vitals.engine, vitals.can_sync = handle.NONE, False
+
+    def on_pane_resumed(self) -> None:
+        if self.pane is not None:
+            self.pane.store_changed()
+            self._show()
+
+    # -- wishes ---------------------------------------------------------------------------------------------------
+
+    def on_pane_sync_wanted(self, message: Pane.SyncWanted) -> None:
+        if message.accounts:
+            self._ask_for_sync(message.accounts)
+
+    @work(thread=True, group="ask", exit_on_error=False)
+    def _ask_for_sync(self, accounts: list[str]) -> None:
+        def insert(connection: sqlite3.Connection) -> list[str]:
+            asked = [name for name in accounts if not jobs.pending_sync(connection, name)]
+            for name in asked:
+                jobs.insert(connection, "sync", self._clock(), account=name, priority=10)
+            return asked
+
+        try:
+            asked = self.store.write(insert).result()
+        except MailsyncError as error:
+            self.post_message(self.Told(str(error), error.hint, bad=True))
+            return
+        names = ", ".join(asked)
+        self.post_message(self.Told(f"Sync asked for: {names}" if asked else "A sync is on its way already"))
+
+    def on_mailsync_app_told(self, message: Told) -> None:
+        self._tell(message.text, message.hint, bad=message.bad)
+
+    def _tell(self, text: str, hint: str = "", *, bad: bool = False) -> None:
+        told = safe_text(text, 400) + (f"\n{safe_text(hint, 400)}" if hint else "")
+        self.notify(told, severity="error" if bad else "information", timeout=10 if bad else 3, markup=False)
+
+    async def on_pane_folder_wanted(self, message: Pane.FolderWanted) -> None:
+        await self.switch_mode("mail")
+        if isinstance(self.pane, MailScreen):
+            self.pane.show_folder(message.folder_id)
+
+    async def action_show_mode(self, mode: str) -> None:
+        """Switch to a pane, out of any dialog."""
+        await self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        """Show the keys that work at this moment."""
+        bindings = self.screen.active_bindings
+        display = {key: self.get_key_display(active.binding) for key, active in bindings.items()}
+        self.push_screen(HelpScreen(bindings, display))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No switching and no second help from within a dialog."""
+        if action in ("show_mode", "help") and not isinstance(self.screen, Pane):
+            return None
+        return True
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The commands of the palette that are not about an account or a folder."""
+        yield SystemCommand("Dashboard", "Accounts, progress, activity", lambda: self.switch_mode("dashboard"))
+        yield SystemCommand("Mail", "Folders, messages, reading", lambda: self.switch_mode("mail"))
+        yield SystemCommand("Help", "The keys that work here", self.action_help)
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Quit", "Let the engine finish its batch, and leave", self.action_quit)
+
+
+def _disk(store: Store) -> int:
+    """Bytes of the database and its log on disk."""
+    total = 0
+    for path in (store.path, store.path.with_name(store.path.name + "-wal")):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total

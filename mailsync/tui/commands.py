@@ -1,0 +1,56 @@
+"""What the command palette offers of mailsync: syncs, and a jump to any folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.fuzzy import FuzzySearch
+
+from mailsync.text import safe_text
+from mailsync.tui import wording
+from mailsync.tui.screens.pane import Pane
+
+Command = tuple[str, str, Callable[[], object]]
+
+
+class MailCommands(Provider):
+    """Commands made from the accounts and folders of the moment. Names are content, never markup."""
+
+    def _pane(self) -> Pane | None:
+        return self.screen if isinstance(self.screen, Pane) else None
+
+    def _syncs(self, pane: Pane) -> Iterator[Command]:
+        if not pane.vitals.can_sync:
+            return
+        yield "Sync all accounts", "Ask the engine for a sync of every account now", pane.action_sync_all
+        for account in pane.vitals.accounts:
+            post = partial(pane.post_message, pane.SyncWanted([account.name]))
+            yield f"Sync {safe_text(account.name, 40)}", "Ask the engine for a sync of this account now", post
+
+    def _folders(self, pane: Pane) -> Iterator[Command]:
+        for folder in pane.vitals.folders():
+            name = f"Go to {safe_text(folder.account, 40)} / {safe_text(folder.name, 80)}"
+            told = f"{wording.messages(folder.messages)}, {folder.unread:,} unread"
+            yield name, told, partial(pane.post_message, pane.FolderWanted(folder.id))
+
+    async def discover(self) -> Hits:
+        pane = self._pane()
+        if pane is not None:
+            for name, told, command in self._syncs(pane):
+                yield DiscoveryHit(Content(name), command, text=name, help=told)
+
+    async def search(self, query: str) -> Hits:
+        pane = self._pane()
+        if pane is None:
+            return
+        fuzzy = FuzzySearch()
+        for name, told, command in (*self._syncs(pane), *self._folders(pane)):
+            score, offsets = fuzzy.match(query, name)
+            if score > 0:
+                shown = Content(name)
+                for offset in offsets:
+                    shown = shown.stylize("bold underline", offset, offset + 1)
+                yield Hit(score, shown, command, text=name, help=told)

@@ -1,0 +1,89 @@
+"""What the dashboard and the mail screen have in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from mailsync.tui.vitals import Vitals
+from mailsync.tui.widgets.topbar import TopBar
+
+PALETTE_WIDTH = 72
+"""Cells from which on the footer also names the key of the command palette."""
+
+ROOMY_WIDTH = 100
+"""And with air between the keys."""
+
+
+class Pane(Screen[None]):
+    """A screen of the app that is fed with vitals while it is seen."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (72, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "sync", "Sync", id="sync.account", tooltip="Sync the chosen account now"),
+        Binding("S", "sync_all", "Sync all", id="sync.all", tooltip="Sync every account now"),
+    ]
+
+    class SyncWanted(Message):
+        """The person wants these accounts synced now."""
+
+        def __init__(self, accounts: list[str]) -> None:
+            super().__init__()
+            self.accounts = accounts
+
+    class FolderWanted(Message):
+        """The person wants to see this folder's mail."""
+
+        def __init__(self, folder_id: int) -> None:
+            super().__init__()
+            self.folder_id = folder_id
+
+    class Resumed(Message):
+        """The pane is seen again and has missed what happened meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vitals = Vitals()
+
+    def on_resize(self, event: events.Resize) -> None:
+        # Where there is no room for all the keys, the palette's is the one that is not missed.
+        footer = self.query_one(Footer)
+        footer.show_command_palette = event.size.width >= PALETTE_WIDTH
+        footer.compact = event.size.width < ROOMY_WIDTH
+
+    def show_vitals(self, vitals: Vitals) -> None:
+        """Show this; called while the pane is seen, a few times a second at most."""
+        could = self.vitals.can_sync
+        self.vitals = vitals
+        self.query_one(TopBar).show(vitals.engine)
+        if could != vitals.can_sync:
+            self.refresh_bindings()
+
+    def store_changed(self) -> None:
+        """Something was committed; called while the pane is seen."""
+
+    @property
+    def chosen_account(self) -> str | None:
+        """The account that `s` would sync, None for all of them."""
+        raise NotImplementedError
+
+    def on_screen_resume(self) -> None:
+        self.post_message(self.Resumed())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("sync", "sync_all") and not self.vitals.can_sync:
+            return None
+        return True
+
+    def action_sync(self) -> None:
+        name = self.chosen_account
+        self.post_message(self.SyncWanted([name] if name else [account.name for account in self.vitals.accounts]))
+
+    def action_sync_all(self) -> None:
+        self.post_message(self.SyncWanted([account.name for account in self.vitals.accounts]))

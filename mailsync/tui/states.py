@@ -1,0 +1,38 @@
+"""How the state of an account looks: a glyph, a word and an ink, so that it is never told by colour alone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mailsync.model import AccountState
+
+
+class Look(NamedTuple):
+    """`ink` names one of the inks of `drawing.INKS`; `trouble` states need a person or another try."""
+
+    glyph: str
+    word: str
+    ink: str
+    trouble: bool = False
+
+
+LOOKS: dict[AccountState, Look] = {
+    "disconnected": Look("○", "disconnected", "muted"),
+    "connecting": Look("◔", "connecting", "accent"),
+    "authenticated": Look("◑", "signed in", "accent"),
+    "syncing": Look("◐", "syncing", "accent"),
+    "watching": Look("●", "watching", "good"),
+    "backing_off": Look("◌", "backing off", "warning", True),
+    "needs_login": Look("✕", "sign-in needed", "bad", True),
+    "needs_consent": Look("✕", "consent needed", "warning", True),
+    "paused": Look("□", "paused", "muted"),
+    "error": Look("✕", "error", "bad", True),
+}
+
+UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT = "•", "★", "↩", "@", "✎"
+"""The glyphs of a message list; each is one cell wide in every terminal."""
+
+
+def look(state: str) -> Look:
+    """The look of a state; one that this version does not know shows as its own name."""
+    return LOOKS.get(state, Look("?", state, "muted"))  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,59 @@
+"""The line at the top of every screen: where one is, and who runs the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.strip import Strip
+
+from mailsync.tui.drawing import clean, width_of
+from mailsync.tui.widgets.inked import Inked
+
+TABS = (("1", "dashboard", "Dashboard"), ("2", "mail", "Mail"))
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Who runs the engine, in words of two lengths, and how that looks."""
+
+    glyph: str
+    ink: str
+    text: str
+    short: str
+
+
+class TopBar(Inked):
+    """Name, tabs, and the status of the engine. `mode` is the tab it stands on."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self._mode = mode
+        self._status = EngineStatus("○", "muted", "no engine", "no engine")
+        self._spans: list[tuple[int, int, str]] = []
+
+    def show(self, status: EngineStatus) -> None:
+        if status != self._status:
+            self._status = status
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        line = self.line().gap(1).add("mailsync", "accent").gap(2)
+        self._spans = []
+        for key, mode, title in TABS:
+            start = line.width
+            here = mode == self._mode
+            line.add("▌" if here else " ", "accent").add(f"{key} ", "muted").add(title, "strong" if here else "plain")
+            self._spans.append((start, line.width, mode))
+            line.gap(2)
+        status = self._status
+        room = width - line.width - 3
+        text = clean(status.text) if width_of(clean(status.text)) <= room else clean(status.short)
+        line.gap(room - width_of(text)).add(f"{status.glyph} ", status.ink).add(text, "plain", max(0, room))
+        return self.finish(line.strip(width))
+
+    async def on_click(self, event: events.Click) -> None:
+        for start, stop, mode in self._spans:
+            if start <= event.x < stop:
+                await self.app.run_action(f"app.show_mode('{mode}')")

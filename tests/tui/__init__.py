@@ -1,0 +1,1 @@
+"""The screens, over stores prepared without any server."""

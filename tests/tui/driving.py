@@ -1,0 +1,49 @@
+"""Waiting for a screen to be done with what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from textual.pilot import Pilot
+
+from mailsync.tui.app import MailsyncApp
+from mailsync.tui.screens.mail import FOLLOW_SECONDS, MailScreen
+
+PATIENCE = 10.0
+"""Seconds; only a broken test waits so long."""
+
+
+def mail_screen(app: MailsyncApp) -> MailScreen:
+    """The mail screen, which must be the present one."""
+    assert isinstance(app.pane, MailScreen)
+    return app.pane
+
+
+def busy(app: MailsyncApp) -> bool:
+    """True while something is being read for the screen."""
+    if not app.vitals.loaded or app._looking or any(not worker.is_finished for worker in app.workers):
+        return True
+    pane = app.pane
+    return isinstance(pane, MailScreen) and (pane.messages._reading or pane.messages.loading_list)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Let the application run until `condition` holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        await pilot.pause(0.01)
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Let the application finish its readings, and the cursor be followed."""
+    app = pilot.app
+    assert isinstance(app, MailsyncApp)
+    await pilot.pause()
+    await until(pilot, lambda: not busy(app))
+    if isinstance(app.pane, MailScreen) and app.screen is app.pane:
+        await asyncio.sleep(FOLLOW_SECONDS + 0.05)
+        await until(pilot, lambda: not busy(app))
+    await pilot.pause()
