@@ -193,7 +193,7 @@ class Session:
         return items
 
     async def status(self, raw_name: bytes) -> dict[str, int] | None:
-        """STATUS of one folder; None when the server says that it does not exist."""
+        """STATUS of one folder; None when the server says, without a code or with NONEXISTENT, that there is none."""
         answered: dict[str, int] = {}
 
         def accept(response: Response) -> bool:
@@ -204,7 +204,7 @@ class Session:
 
         parts = [b"STATUS ", mailbox(raw_name), f" ({' '.join(self._status_items())})".encode()]
         answer = await self._protocol.finish(begin_parts(self._protocol, "STATUS", parts, self.capabilities, accept))
-        if answer.status == "NO":
+        if answer.status == "NO" and (answer.code is None or answer.code.name == "NONEXISTENT"):
             return None
         self._check(answer, "STATUS")
         return answered

@@ -106,6 +106,20 @@ class FolderSync:
         if self.stopping():
             raise Interrupted
         await self._finish(server)
+        return await self._counted(session)
+
+    async def _counted(self, session: Session) -> Mailbox:
+        """The open folder; FolderDoubt when the mirror counts otherwise than the server and nothing explains it."""
+        box = session.mailbox
+        assert box is not None
+        held = (await self.store.aread(lambda connection: folders.get(connection, self.folder.id))).messages
+        if held != box.exists:
+            await session.noop()  # what happened meanwhile may wait to be told
+            if held != box.exists and not (box.arrived or box.disturbed):
+                raise FolderDoubt(
+                    f"the mirror holds {held} of {box.exists} messages: the server's answers contradict each other",
+                    hint="run the sync again; if this stays, check the folder in another mail program",
+                )
         return box
 
     async def _numbers(self, session: Session, box: Mailbox) -> Numbers:
@@ -151,7 +165,8 @@ class FolderSync:
         if not held.uids:
             return plan.only_new(held.uids, await self._listing(session, box))
         exists_before = box.exists
-        on_server = await self._flags(session)
+        # 1:* in an empty folder is an error to some servers.
+        on_server = await self._flags(session) if box.exists else {}
         if len(on_server) < exists_before:
             # Some answers are missing: SEARCH says which messages there are, their flags stay as they were.
             for uid in await self._listing(session, box):
@@ -165,12 +180,15 @@ class FolderSync:
         return changes
 
     async def _listing(self, session: Session, box: Mailbox) -> UidSet:
-        """All UIDs: by SEARCH, and where that cannot be right by FETCH."""
+        """All UIDs: by SEARCH, and where that does not agree with EXISTS by FETCH."""
         if not box.exists:
             return UidSet()
         listed = await session.search_uids()
-        if guard.plausible_listing(listed, box.exists):
-            listed = UidSet.from_uids(await self._flags(session))
+        if len(listed) != box.exists:
+            fetched = UidSet.from_uids(await self._flags(session))
+            if len(fetched) == box.exists or guard.plausible_listing(listed, box.exists):
+                listed = fetched
+            listed |= fetched
             reason = guard.plausible_listing(listed, box.exists)
             if reason:
                 raise FolderDoubt(f"the server's answers contradict each other: {reason}", hint="sync again later")

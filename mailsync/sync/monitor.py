@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from mailsync.config.selection import is_selected
-from mailsync.errors import MailsyncError
+from mailsync.errors import FolderDoubt, MailsyncError
 from mailsync.imap.session import Session
 from mailsync.store import accounts, folders
 from mailsync.sync.account import AccountMirror
@@ -103,8 +103,16 @@ class Monitor:
             await self._task(folder).arrivals(session)
 
     async def _reconcile(self, session: Session, folder: folders.Folder) -> None:
+        store = self.mirror.store
         async with self.mirror.locks[folder.id]:
-            await self._task(folder).run(session)
+            try:
+                await self._task(folder).run(session)
+            except FolderDoubt as doubt:
+                text, hint = str(doubt), doubt.hint
+                if session.mailbox is None:
+                    raise
+                # Nothing was changed, and arrivals can be watched for all the same.
+                await store.awrite(lambda connection: folders.fail_sync(connection, folder.id, text, hint))
 
     def _task(self, folder: folders.Folder) -> FolderSync:
         mirror = self.mirror
