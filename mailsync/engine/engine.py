@@ -179,7 +179,7 @@ class Engine:
         while True:
             committed.clear()
             waits = worker.busy and not self._with_schedules
-            while not waits and await asyncio.to_thread(runner.step):
+            while not waits and (await asyncio.to_thread(runner.step)) > 0:
                 if worker.busy and not self._stopping:
                     await asyncio.sleep(PIPELINE_PACE_SECONDS)
             if self._stopping:
