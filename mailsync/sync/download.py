@@ -72,7 +72,7 @@ class Download:
             return
         still_there = wanted & await session.search_uids()
         if still_there:
-            await self._set_aside(still_there, "the server lists the message but does not give its bytes")
+            await self._set_aside(still_there, "the server lists the message but does not give its bytes", session)
 
     async def above(self, session: Session, first: int) -> UidSet:
         """Fetch every message with a UID of at least `first`; returns those that came."""
@@ -125,8 +125,9 @@ class Download:
 
     async def _keep(self, session: Session, batch: list[Fetch]) -> list[int]:
         """Compress a batch off the loop and commit it; returns the UIDs it gave bytes for."""
-        if session.mailbox is not None and any(answer.flags is not None and not answer.has_body for answer in batch):
-            session.mailbox.disturbed = True  # not an answer to us: another client changed flags meanwhile
+        if session.mailbox is not None and any((answer.flags is None) == answer.has_body for answer in batch):
+            # Flags without bytes are no answer to us: another client changed them. Bytes without flags lack them.
+            session.mailbox.disturbed = True
         answers = {answer.uid: answer for answer in batch if answer.body is not None}
         if not answers:
             return []
@@ -170,14 +171,22 @@ class Download:
         self._result.bytes += size
         return uids
 
-    async def _set_aside(self, uids: UidSet, why: str) -> None:
+    async def _set_aside(self, uids: UidSet, why: str, session: Session | None = None) -> None:
+        """Rows without bytes, with what `session` can still tell of them, and an entry in the quarantine for each."""
         at = self._now()
-        chosen = list(islice(uids, 10_000))
+        chosen = UidSet.from_uids(islice(uids, 10_000))
+        rows: dict[int, tuple[int, int, str, int | None, int]] = {uid: (uid, 0, "", None, 0) for uid in chosen}
+        if session is not None:
+            stream = session.fetch(chosen.split(PIECE), "UID FLAGS INTERNALDATE", BATCH_BYTES)
+            async for answer in (answer async for batch in stream for answer in batch):
+                if answer.uid in rows:
+                    date = internaldate.parse(answer.internaldate)
+                    rows[answer.uid] = (answer.uid, *split_flags(answer.flags or ()), date, 0)
 
         def write(connection: sqlite3.Connection) -> None:
             folder = folders.get(connection, self._folder.id)
-            messages.add_without_content(connection, folder.id, [(uid, 0, "", None, 0) for uid in chosen], at)
-            quarantine.add(connection, self._account_id, folder.id, folder.uidvalidity or 0, chosen, "fetch", why, at)
+            messages.add_without_content(connection, folder.id, list(rows.values()), at)
+            quarantine.add(connection, self._account_id, folder.id, folder.uidvalidity or 0, rows, "fetch", why, at)
 
         await self._store.awrite(write)
-        self._result.quarantined += len(chosen)
+        self._result.quarantined += len(rows)

@@ -56,8 +56,9 @@ class FolderSync:
         """Bring the mirror of the folder up to date. Raises FolderDoubt, CommandRefused, Unreachable ..."""
         started = time.monotonic()
         try:
-            for _ in range(ROUNDS):
-                box = await self._round(session)
+            for number in range(ROUNDS):
+                # Whatever disturbed the round before may have no MODSEQ to tell of it.
+                box = await self._round(session, compare=self.full or number > 0)
                 self.full = False
                 if self.dry_run or not (box.arrived or box.disturbed) or self.stopping():
                     break
@@ -65,7 +66,7 @@ class FolderSync:
         finally:
             self.result.seconds += time.monotonic() - started
 
-    async def _round(self, session: Session) -> Mailbox:
+    async def _round(self, session: Session, *, compare: bool) -> Mailbox:
         folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
         box = await session.examine(folder.raw_name)
         server = await self._numbers(session, box)
@@ -75,7 +76,7 @@ class FolderSync:
             server,
             complete=folder.first_sync_at is not None and folder.uidnext is not None,
             held=folder.messages,
-            full=self.full,
+            full=compare,
         )
         self.result.uidvalidity = server.uidvalidity
         if self.result.strategy in (None, "unchanged"):
