@@ -122,7 +122,7 @@ def _complain(job: Job, document: dict[str, Any], code: int) -> None:
     told = False
     for account in document.get("accounts", ()):
         if account["error"]:
-            note(f"error: {account['name']}: {account['error']}")
+            note(f"error: {account['name']}: {account['error'].removeprefix(account['name'] + ': ')}")
             if account.get("hint"):
                 note(f"hint: {account['hint']}")
             told = True

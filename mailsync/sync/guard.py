@@ -22,6 +22,8 @@ def doubt(*, held: int, removals: int, told: int, exists: int) -> str | None:
         return None
     if told < exists:
         return f"the server listed {told} of {exists} messages"
+    if not told:
+        return "the server says the folder is empty"
     if removals > max(MASS_COUNT, held * MASS_SHARE):
         return f"{removals} of {held} messages would go"
     return None
