@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from mailsync.errors import CommandRefused, ProtocolError
+from mailsync.errors import CommandRefused, MailsyncError, ProtocolError
 from mailsync.imap.protocol import Pending, Protocol
 from mailsync.imap.responses import Fetch, Response
 from mailsync.imap.uidset import UidSet
@@ -18,10 +18,11 @@ OVERHEAD = 200
 class FetchStream:
     """`async for batch in session.fetch(...)`: lists of Fetch of about `batch_bytes`.
 
-    A batch is handed on as soon as it is whole, or when everything asked for has been answered. While two batches
-    wait for the consumer, reading from the socket stops. A tagged NO does not end the stream (some of the messages may
-    be gone, RFC 2180 section 4.1): `refusals` collects what was said, and whoever asked compares what came with what
-    was asked. Leaving the loop early closes the connection, since answers are still on their way.
+    A batch is handed on as soon as it is whole, or when everything asked for has been answered; when the line breaks,
+    what came before is handed on, then the error raised. While two batches wait for the consumer, reading from the
+    socket stops. A tagged NO does not end the stream (some of the messages may be gone, RFC 2180 section 4.1):
+    `refusals` collects what was said, and whoever asked compares what came with what was asked. Leaving the loop early
+    closes the connection, since answers are still on their way.
     """
 
     def __init__(self, protocol: Protocol, sets: Iterable[UidSet], items: str, batch_bytes: int, depth: int) -> None:
@@ -58,6 +59,7 @@ class FetchStream:
             self._pending.append(pending)
 
     async def __aiter__(self) -> AsyncIterator[list[Fetch]]:
+        failure: MailsyncError | None = None
         finished = False
         try:
             self._send()
@@ -68,13 +70,23 @@ class FetchStream:
                     self._judge(self._pending.pop(0))
                     self._send()
                 if self._ready_bytes >= self._batch_bytes or (self._ready and not self._pending):
-                    batch, self._ready, self._ready_bytes = self._ready, [], 0
-                    self._protocol.resume()
-                    yield batch
+                    yield self._take()
             finished = True
+        except MailsyncError as error:
+            # What came whole before the line broke is not asked for again: a bad line has to lead somewhere.
+            failure = error
         finally:
             if not finished and any(not pending.future.done() for pending in self._pending):
                 self._protocol.fail(ProtocolError("a FETCH was left before its end", scope="folder"))
+        if failure is not None:
+            if self._ready:
+                yield self._take()
+            raise failure
+
+    def _take(self) -> list[Fetch]:
+        batch, self._ready, self._ready_bytes = self._ready, [], 0
+        self._protocol.resume()
+        return batch
 
     def _judge(self, pending: Pending) -> None:
         answer = pending.future.result()
