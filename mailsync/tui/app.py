@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sqlite3
@@ -101,7 +102,6 @@ class MailsyncApp(App[None]):
         engine: EngineHandle | None = None,
         viewer_of: int | None = None,
         config_path: str = "config.toml",
-        read_only: bool = False,
         clock: Callable[[], float] = time.time,
         pid: int | None = None,
     ) -> None:
@@ -109,7 +109,6 @@ class MailsyncApp(App[None]):
         self.store = store
         self.engine = engine
         self.viewer_of = viewer_of
-        self.read_only = read_only
         self.vitals = Vitals(accounts)
         self._config_path = config_path
         self._clock = clock
@@ -195,9 +194,9 @@ class MailsyncApp(App[None]):
 
     @property
     def pane(self) -> Pane | None:
-        """The pane that is seen, perhaps below a dialog."""
+        """The pane that is seen, perhaps below a dialog; None while it is being put together."""
         base = self.screen_stack[0] if self.screen_stack else None
-        return base if isinstance(base, Pane) else None
+        return base if isinstance(base, Pane) and base.ready else None
 
     def _tick(self) -> None:
         version = self.store.data_version()
@@ -226,6 +225,9 @@ class MailsyncApp(App[None]):
         self.vitals.take(message.snapshot, message.disk, self._clock())
         if first:
             self.vitals.sample(self._clock())
+            if not self.is_headless:
+                # What is there now stays: the collector need not look at it again, 100 ms each time it would.
+                gc.freeze()
         self._show()
 
     def _sample(self) -> None:
@@ -234,7 +236,7 @@ class MailsyncApp(App[None]):
 
     def _show(self) -> None:
         self._set_status()
-        if self.pane is not None and self.pane.is_mounted:
+        if self.pane is not None:
             self.pane.show_vitals(self.vitals)
 
     def _set_status(self) -> None:
@@ -243,11 +245,11 @@ class MailsyncApp(App[None]):
             running = self._engine_up and engine.running
             failed = self._engine_failed or (self._engine_up and not running)
             vitals.engine = handle.embedded(self._pid) if running else handle.FAILED if failed else handle.STARTING
-            vitals.can_sync = running and not self.read_only
+            vitals.can_sync = running
         elif self.viewer_of is not None:
             living = handle.alive(self.viewer_of)
             vitals.engine = handle.elsewhere(self.viewer_of, living=living)
-            vitals.can_sync = living and not self.read_only
+            vitals.can_sync = living
         else:
             vitals.engine, vitals.can_sync = handle.NONE, False
 

@@ -28,7 +28,7 @@ class Vitals:
         self.loaded = False
         """False until the first snapshot was read."""
         self.can_sync = False
-        """There is an engine to ask, and this is no read-only session."""
+        """There is an engine to ask."""
         self.engine = EngineStatus("○", "muted", "no engine", "no engine")
 
     def take(self, snapshot: Snapshot, disk: int, now: float) -> None:

@@ -116,9 +116,9 @@ def test_help(builder: Builder, snap_compare: Compare, size: tuple[int, int]) ->
     assert snap_compare(samples.app(builder), terminal_size=size, run_before=pressing("2", "question_mark"))
 
 
-def test_help_of_a_read_only_session(builder: Builder, snap_compare: Compare) -> None:
+def test_help_without_an_engine(builder: Builder, snap_compare: Compare) -> None:
     samples.quiet(builder)
-    app = samples.app(builder, read_only=True)
+    app = samples.app(builder, viewer_of=None)
     assert snap_compare(app, terminal_size=(80, 36), run_before=pressing("question_mark"))
 
 

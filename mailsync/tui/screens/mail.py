@@ -95,6 +95,8 @@ class MailScreen(Pane):
         self.folders.set_notice("no folders yet")
         self.messages.set_notice("no folder yet")
         self.add_class("-view-list")
+        # Watched and not told by a message, so that row and status are drawn in the same frame.
+        self.watch(self.messages, "cursor", self._show_status, init=False)
 
     # -- what the app says ----------------------------------------------------------------------------------------
 
@@ -158,7 +160,6 @@ class MailScreen(Pane):
         if message.rows is self.folders and self.focused is self.folders:
             self._follow = self.set_timer(FOLLOW_SECONDS, self._follow_tree)
         elif message.rows is self.messages:
-            self._show_status()
             self._follow = self.set_timer(FOLLOW_SECONDS, self._follow_list)
 
     def _follow_tree(self) -> None:

@@ -50,6 +50,12 @@ class Pane(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.vitals = Vitals()
+        self.ready = False
+        """The parts of the pane are there."""
+
+    def on_mount(self) -> None:
+        self.ready = True
+        self.post_message(self.Resumed())
 
     def on_resize(self, event: events.Resize) -> None:
         # Where there is no room for all the keys, the palette's is the one that is not missed.

@@ -34,6 +34,8 @@ class FolderTree(RowList):
 
     def show(self, accounts: Sequence[tuple[str, str]], folders: Sequence[Folder]) -> None:
         """Show these accounts, as (name, state), with their folders; the cursor stays on its line."""
+        if (accounts, folders) == (self._accounts, self._folders):
+            return
         self._accounts, self._folders = accounts, folders
         self._rebuild(self._shown[self.cursor].key if self._shown else None)
 

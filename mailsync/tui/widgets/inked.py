@@ -17,6 +17,7 @@ class Inked(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._inks: dict[str, Style] = {}
+        self._ground: Style | None = None
 
     def ink(self, name: str) -> Style:
         """The style of an ink, without a background so that a cursor line can put its own below."""
@@ -32,9 +33,12 @@ class Inked(Widget):
 
     def finish(self, strip: Strip) -> Strip:
         """The strip on the background of this widget."""
-        return strip.apply_style(self.rich_style)
+        if self._ground is None:
+            self._ground = self.rich_style
+        return strip.apply_style(self._ground)
 
     def notify_style_update(self) -> None:
         """The theme changed, or the focus: every ink is mixed anew."""
         super().notify_style_update()
         self._inks.clear()
+        self._ground = None

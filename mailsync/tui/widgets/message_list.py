@@ -82,7 +82,7 @@ class MessageList(RowList):
             self.complete, self.seconds, self.problem = complete, seconds, problem
 
     class Shown(Message):
-        """The list, or the place of the cursor in it, is another than before."""
+        """The list is another than before, and the cursor may be at another place in it."""
 
     def __init__(self, store: Store, now: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -177,7 +177,8 @@ class MessageList(RowList):
             start, stop = visible.start, visible.stop
         return [ident for ident in self._ids[start:stop] if ident not in self._fresh]
 
-    @work(thread=True, exclusive=False, group="message-list", exit_on_error=False)
+    # A description, or Textual would make one of the whole list.
+    @work(thread=True, group="message-list", exit_on_error=False, description="reading messages")
     def _read_store(self, wish: _Wish) -> None:
         started = time.monotonic()
         try:
@@ -260,10 +261,6 @@ class MessageList(RowList):
         self.show_cursor()
         if not old or not ids or ids[place] != (old[cursor] if cursor < len(old) else None):
             self.post_message(self.Moved(self, place))
-        self.post_message(self.Shown())
-
-    def watch_cursor(self, old: int, new: int) -> None:
-        super().watch_cursor(old, new)
         self.post_message(self.Shown())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

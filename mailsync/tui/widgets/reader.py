@@ -112,7 +112,8 @@ class Reader(Inked, ScrollView, can_focus=True):
         self._ticket += 1
         self._load(self._ticket, self._message_id, self._document, self._mode, self._text_width)
 
-    @work(thread=True, exclusive=True, group="reader", exit_on_error=False)
+    # A description, or Textual would make one of the whole message.
+    @work(thread=True, exclusive=True, group="reader", exit_on_error=False, description="reading a message")
     def _load(self, ticket: int, message_id: int, document: Document | None, mode: Mode, width: int) -> None:
         try:
             if document is None:

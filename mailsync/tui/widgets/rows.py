@@ -8,7 +8,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -62,8 +62,11 @@ class RowList(Inked, ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._count = 0
         self._item_height = 1
-        self._drawn: LRUCache[tuple[int, int], list[Strip]] = LRUCache(2048)
+        # Finished lines by row, line and look. Textual keeps what it makes of a strip with the strip itself, so the
+        # same object again costs a tenth of an equal one.
+        self._drawn: LRUCache[tuple[int, int, int], Strip] = LRUCache(512)
         self._notice = ""
+        self._width = self._top = 0
 
     # -- what a subclass gives ------------------------------------------------------------------------------------
 
@@ -106,16 +109,7 @@ class RowList(Inked, ScrollView, can_focus=True):
         self._drawn.clear()
         self.refresh()
 
-    def redraw_row(self, index: int) -> None:
-        """Draw one row anew."""
-        self._drawn.clear() if len(self._drawn) > 1024 else self._drawn.discard((index, self._row_width))
-        self._refresh_row(index)
-
     # -- drawing --------------------------------------------------------------------------------------------------
-
-    @property
-    def _row_width(self) -> int:
-        return max(0, self.scrollable_content_region.width - 1)
 
     def visible_rows(self) -> range:
         """The rows that are at least partly in view."""
@@ -124,28 +118,41 @@ class RowList(Inked, ScrollView, can_focus=True):
         last = (self.scroll_offset.y + max(1, self.scrollable_content_region.height) - 1) // height
         return range(min(first, self._count), min(last + 1, self._count))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Asked for once a frame, not once a line: it is half the price of a line that is already drawn.
+        self._width, self._top = self.scrollable_content_region.width, self.scroll_offset.y
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
+        width = self._width
         if not self._count:
             return self.finish(self._notice_line(y, width))
-        index, line = divmod(y + self.scroll_offset.y, self._item_height)
+        index, line = divmod(y + self._top, self._item_height)
         if index >= self._count:
             return self.finish(Strip.blank(width))
-        key = (index, self._row_width)
-        strips = self._drawn.get(key)
-        if strips is None:
-            strips = self.draw_row(index, self._row_width)
+        focus = self.has_focus
+        look = (2 if focus else int(self.marks_unfocused)) if index == self.cursor else 0
+        strip = self._drawn.get((index, line, look))
+        if strip is None:
+            strips = self._draw(index, width, look)
+            strip = strips[line]
             if self.row_arrived(index):
-                self._drawn[key] = strips
-        strip = strips[line] if line < len(strips) else Strip.blank(self._row_width)
-        here = index == self.cursor
-        marked = here and (self.has_focus or self.marks_unfocused)
-        mark = self.line().add(CURSOR_MARK if marked else " ", "accent" if self.has_focus else "muted").strip(1)
-        strip = Strip.join([mark, strip]).adjust_cell_length(width)
-        if here and self.has_focus:
-            cursor = self.get_component_rich_style("rows--cursor")
-            return strip.apply_style(Style(color=cursor.color, bgcolor=cursor.bgcolor))
-        return self.finish(strip)
+                for number, each in enumerate(strips):
+                    self._drawn[(index, number, look)] = each
+        return strip
+
+    def _draw(self, index: int, width: int, look: int) -> list[Strip]:
+        """The finished lines of a row. `look` is 0 for any row, 1 for the one under the cursor, 2 with the focus."""
+        ink = ("plain", "muted", "accent")[look]
+        mark = self.line().add(CURSOR_MARK if look else " ", ink).strip(1)
+        lines = self.draw_row(index, max(0, width - 1))[: self._item_height]
+        lines += [Strip.blank(width - 1)] * (self._item_height - len(lines))
+        joined = [Strip.join([mark, strip]).adjust_cell_length(width) for strip in lines]
+        if look < 2:
+            return [self.finish(strip) for strip in joined]
+        cursor = self.get_component_rich_style("rows--cursor")
+        style = Style(color=cursor.color, bgcolor=cursor.bgcolor)
+        return [strip.apply_style(style) for strip in joined]
 
     def _notice_line(self, y: int, width: int) -> Strip:
         lines = [part for line in self._notice.split("\n") for part in wrap(line, max(8, width - 4))]
@@ -158,6 +165,15 @@ class RowList(Inked, ScrollView, can_focus=True):
         super().notify_style_update()
         if hasattr(self, "_drawn"):
             self._drawn.clear()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        # The bar is drawn in eighths of a cell and costs as much as the list: left alone where it would look the same.
+        steps = 8 * self.size.height / max(1, self.virtual_size.height)
+        bar = self.vertical_scrollbar.position if self.show_vertical_scrollbar else new_value
+        if int(bar * steps) != int(new_value * steps) or new_value in (0, self.max_scroll_y):
+            super().watch_scroll_y(old_value, new_value)
+        elif round(old_value) != round(new_value):
+            self.refresh(self.size.region)
 
     def on_resize(self) -> None:
         self.redraw()
