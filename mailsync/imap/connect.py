@@ -24,6 +24,7 @@ from mailsync.errors import (
 )
 from mailsync.imap.protocol import Client, Protocol
 from mailsync.imap.responses import Capability, Condition, Response
+from mailsync.text import safe_text
 
 CONNECT_SECONDS = 30.0
 """For DNS, TCP, TLS and the greeting together."""
@@ -63,7 +64,7 @@ async def connect(endpoint: Endpoint, seconds: float = CONNECT_SECONDS) -> tuple
         greeting = await client.connected(seconds)
     protocol = client.protocol
     if greeting.status == "BYE":
-        error = Throttled(f"{endpoint} turned us away: {greeting.text}", hint="try again later")
+        error = Throttled(f"{endpoint} turned us away: {safe_text(greeting.text, 200)}", hint="try again later")
         protocol.fail(error)
         raise error
     if endpoint.security == "starttls":

@@ -112,22 +112,24 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         kind = type(response)
         if kind is Tagged:
             tagged = cast(Tagged, response)
-            pending = self._waiting.pop(tagged.tag, None)
+            pending = self._waiting.get(tagged.tag)
             if pending is None:
                 raise ProtocolError("the server answered a command that was not sent")
             if pending.last_in_segment and not final:
                 raise InsecureConnection("data was injected before TLS began", hint='use security = "tls"')
+            del self._waiting[tagged.tag]
             if not pending.future.done():
                 pending.future.set_result(tagged)
             return
-        if kind is Continuation:
+        greeted = self.greeting.done()
+        if kind is Continuation and greeted:
             self._continue(cast(Continuation, response))
             return
-        if kind is Unparsed:
+        if kind is Unparsed or kind is Continuation:  # `+OK` is POP3
             self._unparsed += 1
-            if self._unparsed > UNPARSED_LIMIT or not self.greeting.done():
+            if self._unparsed > UNPARSED_LIMIT or not greeted:
                 raise ProtocolError("the other side does not speak IMAP", hint="check host, port and security")
-        elif not self.greeting.done():
+        elif not greeted:
             if not isinstance(response, Condition):
                 raise ProtocolError("the server did not greet", hint="check host, port and security")
             self.greeting.set_result(response)

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from tests.servers.imap_client import encode_name
 from tests.servers.process import HOST
@@ -161,6 +161,7 @@ class FakeServer:
         self.port = 0
         self._context = context
         self._errors: list[BaseException] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -213,17 +214,24 @@ class FakeServer:
         listener.close()
         for link in self.links:
             link.cut()
+        _, stuck = await asyncio.wait(self._tasks or {asyncio.create_task(asyncio.sleep(0))}, timeout=2)
+        for task in stuck:
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(self, reader, writer)
         self.links.append(link)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         try:
             if self.script is not None:
                 await self.script(link)
                 return
             await link.send(self.greeting)
             await self.serve(link)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             return
         except Exception as error:
             self._errors.append(error)

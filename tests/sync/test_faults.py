@@ -1,4 +1,4 @@
-"""A hostile line between mirror and Dovecot: cuts, stalls and dribble. What came whole is kept and not asked for again."""
+"""A hostile line between mirror and Dovecot: cuts, stalls, dribble. What came whole is kept and not asked for again."""
 
 from __future__ import annotations
 
@@ -128,11 +128,14 @@ async def test_a_slow_line_is_not_a_dead_one(
 
 async def test_dribble(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
     dovecot.fill(fresh_user, "INBOX", [(b"Subject: %d\r\n\r\n{5}\r\n* 1 EXISTS\r\n" % n, (), None) for n in range(20)])
-    with FaultProxy(dovecot.port, Faults(piece=1)) as proxy:
-        with Rig(tmp_path, proxy.port, fresh_user, dovecot.users[fresh_user]) as rig:
-            assert (await rig.sync())["INBOX"].new == 20
-            with dovecot.client(fresh_user) as client:
-                assert_equal(rig, client)
+    password = dovecot.users[fresh_user]
+    with (
+        FaultProxy(dovecot.port, Faults(piece=1)) as proxy,
+        Rig(tmp_path, proxy.port, fresh_user, password) as rig,
+        dovecot.client(fresh_user) as client,
+    ):
+        assert (await rig.sync())["INBOX"].new == 20
+        assert_equal(rig, client)
 
 
 async def test_a_server_that_is_away(line: tuple[FaultProxy, Dovecot, str], tmp_path: Path) -> None:
