@@ -126,6 +126,10 @@ class Link:
     async def start_tls(self, context: ssl.SSLContext) -> None:
         await self._writer.start_tls(context)
 
+    def unread_lines(self) -> int:
+        """How many lines have come that nobody has read yet."""
+        return bytes(self._reader._buffer).count(b"\n")  # type: ignore[attr-defined]
+
     def cut(self) -> None:
         """End the connection at once."""
         self._writer.transport.abort()
