@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import base64
 
-from mailsync.errors import InsecureConnection, MailsyncError, SignInFailed, Throttled, Unreachable
+from mailsync.errors import (
+    InsecureConnection,
+    MailsyncError,
+    ProtocolError,
+    SignInFailed,
+    Throttled,
+    Unreachable,
+)
 from mailsync.imap.encode import Literal, astring, begin_parts
 from mailsync.imap.protocol import Protocol
 from mailsync.imap.responses import Tagged
@@ -34,6 +41,8 @@ async def sign_in(protocol: Protocol, capabilities: frozenset[str], username: st
 
 
 async def _plain(protocol: Protocol, username: str, password: str, *, initial: bool) -> Tagged:
+    if "\0" in username + password:
+        raise ProtocolError("a NUL byte cannot be sent in a user name or password", retry="never")
     secret = base64.b64encode(b"\0%s\0%s" % (username.encode(), password.encode()))
     if initial:
         line, unsent = b"AUTHENTICATE PLAIN " + secret, []

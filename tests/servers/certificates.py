@@ -8,8 +8,11 @@ from pathlib import Path
 DAYS = "30"
 
 
-def make(directory: Path, *, host: str = "localhost", address: str = "127.0.0.1") -> None:
-    """Write ca.pem, ca.key, server.pem and server.key; the server's names are `host` and `address`."""
+def make(directory: Path, *, host: str = "localhost", address: str = "127.0.0.1", days: str = DAYS) -> None:
+    """Write ca.pem, ca.key, server.pem and server.key; the server's names are `host` and `address`.
+
+    Its certificate is good for so many `days`; "-1" makes one that has expired.
+    """
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     _openssl(
         directory,
@@ -25,7 +28,7 @@ def make(directory: Path, *, host: str = "localhost", address: str = "127.0.0.1"
     _openssl(
         directory,
         *("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
-        *("-days", DAYS, "-extfile", "server.ext", "-out", "server.pem"),
+        *("-days", days, "-extfile", "server.ext", "-out", "server.pem"),
     )
 
 

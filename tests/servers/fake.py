@@ -119,7 +119,7 @@ class Link:
         if verb.upper() == b"UID":
             second, _, text = text.partition(b" ")
             verb += b" " + second
-        command = Command(tag.decode(), verb.decode().upper(), _words(text, literals), text)
+        command = Command(tag.decode("latin-1"), verb.decode("latin-1").upper(), _words(text, literals), text)
         self.server.commands.append((self.number, command))
         return command
 
