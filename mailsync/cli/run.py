@@ -47,6 +47,7 @@ def _guarded(arguments: Sequence[str] | None, context: Context) -> int:
         _trace(context, error)
         return error.exit_code
     except KeyboardInterrupt:
+        print("interrupted: what was committed is kept", file=sys.stderr)
         return INTERRUPTED
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
