@@ -38,7 +38,7 @@ soak: $(VENV)/.dev servers
 	@$(BIN)/python -m pytest -q -m soak
 
 screenshots: $(VENV)/.dev
-	@$(BIN)/python -m docs.screenshots
+	@$(BIN)/python -m tests.tui.screenshots
 
 # Both locks pin every platform and name no index; the second is the first plus what the tests need.
 lock: $(VENV)/.python

@@ -1,0 +1,116 @@
+"""`make screenshots`: draws `screenshots/*.svg` from the demo's mail, mirrored for real, at a fixed moment.
+
+The demo's server, the engine, the store and the screens are the ones of `mailsync demo`; only the clock stands still
+and no new mail arrives, so that the same code draws the same pictures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mailsync.config.load import load_config
+from mailsync.demo.server import DemoServer, write_demo_config
+from mailsync.engine.engine import Engine
+from mailsync.model import AccountState
+from mailsync.privacy.consent import SCOPES
+from mailsync.store import accounts, consents, folders, jobs
+from mailsync.store.database import Store
+from mailsync.tui.app import MailsyncApp
+from tests.tui.driving import settle
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
+SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
+    ("dashboard", (150, 42), ()),
+    ("mail", (150, 42), ("2", "tab", "j")),
+    ("narrow", (80, 24), ()),
+    ("help", (110, 36), ("question_mark",)),
+)
+
+
+def mirror(store: Store, folder: Path, server: DemoServer) -> list[tuple[str, str]]:
+    """Sync the demo's accounts one after the other; gives their names and addresses."""
+    config = load_config(write_demo_config(folder, server))
+    single = {name: account.model_copy(update={"max_connections": 1}) for name, account in config.accounts.items()}
+    config = config.model_copy(update={"accounts": single})
+    moment = NOW.timestamp()
+    engine = Engine(config, store, folder, schedules=False, monitors=False, now=lambda: moment)
+    engine.start()
+    try:
+        for name in config.accounts:
+            store.write(lambda c, name=name: consents.grant(c, name, SCOPES, moment)).result()  # type: ignore[misc]
+            job = store.write(lambda c, name=name: jobs.insert(c, "sync", moment, account=name)).result()  # type: ignore[misc]
+            while True:
+                with store.read() as connection:
+                    found = jobs.get(connection, job)
+                if found is not None and found.status not in ("pending", "running"):
+                    break
+                time.sleep(0.02)
+            if found.status != "completed":
+                raise SystemExit(f"{name}: {found.error}")
+    finally:
+        engine.stop()
+    return [(name, account.email) for name, account in config.accounts.items()]
+
+
+def as_watching(store: Store, names: list[tuple[str, str]]) -> None:
+    """The state a running engine is in some minutes later."""
+    watching: AccountState = "watching"
+    for name, _ in names:
+        store.write(
+            lambda c, name=name: accounts.set_state(c, name, watching, NOW.timestamp())  # type: ignore[misc]
+        ).result()
+        with store.read() as connection:
+            present = folders.present(connection, accounts.id_of(connection, name))
+        inbox = present["INBOX"].id
+        store.write(lambda c, inbox=inbox: folders.set_watch(c, inbox, "idle")).result()  # type: ignore[misc]
+
+
+class Running:
+    """An engine that has done its work and watches."""
+
+    running = True
+
+    def start(self) -> None:
+        """It runs."""
+
+    def stop(self) -> None:
+        """It ended with its mirror."""
+
+
+async def draw(store: Store, names: list[tuple[str, str]]) -> None:
+    moment = NOW.timestamp() + 95
+    for name, size, keys in SHOTS:
+        app = MailsyncApp(store, accounts=names, engine=Running(), pid=4711, clock=lambda: moment)
+        async with app.run_test(size=size) as pilot:
+            await settle(pilot)
+            for key in keys:
+                await pilot.press(key)
+                await settle(pilot)
+            svg = app.export_screenshot(title="mailsync")
+        (FOLDER / f"{name}.svg").write_text("".join(f"{line.rstrip()}\n" for line in svg.splitlines()), "utf-8")
+
+
+def main() -> None:
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="mailsync-screenshots-") as folder:
+        with DemoServer(now=NOW, arrivals=None) as server:
+            os.environ.update(server.environment)
+            store = Store.open(Path(folder) / "data")
+            names = mirror(store, Path(folder), server)
+        as_watching(store, names)
+        asyncio.run(draw(store, names))
+        store.close()
+    print(f"drew {', '.join(name for name, _, _ in SHOTS)} into {FOLDER.name}/", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
