@@ -124,7 +124,11 @@ class Link:
         return command
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
+        clear = self._writer.transport
         await self._writer.start_tls(context)
+        if self._writer.transport is None:  # the client hung up; a writer without a transport cannot even be deleted
+            self._writer._transport = clear  # type: ignore[unreachable]
+            raise ConnectionError
 
     def unread_lines(self) -> int:
         """How many lines have come that nobody has read yet."""
