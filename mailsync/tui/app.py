@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -40,13 +40,20 @@ from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
 from mailsync.tui.vitals import Vitals
+from mailsync.tui.widgets.topbar import TopBar
 
 TICK_SECONDS = 0.1
 LOOK_SECONDS = 0.25
 """Between two readings at least: numbers that change more often cannot be read, and each costs the engine a little."""
+HANDS_SECONDS = 0.25
+HANDS_OFF_SECONDS = 0.5
+"""While keys come in quicker succession than the first, a reading waits, at most as long as the second: the answer to
+a key goes before news of the sync, and new mail still shows within a second."""
 SAMPLE_SECONDS = 1.0
 FINISH_SECONDS = 25.0
 """How long the end waits for the engine; a batch takes milliseconds, a server that hangs is not waited for."""
+COLLECTOR = (20_000, 25, 50)
+"""Thresholds of the garbage collector: a pause of it is felt at a key, a few megabytes of garbage are not."""
 SLICE_SECONDS = 0.0005
 """How long a busy engine keeps the interpreter from the screen (`sys.setswitchinterval`, 5 ms by default)."""
 
@@ -120,6 +127,7 @@ class MailsyncApp(App[None]):
         self._changed = True
         self._looking = False
         self._next_look = 0.0
+        self._last_input = 0.0
         self._slice: float | None = None
         self.add_mode("dashboard", lambda: DashboardScreen(self._config_path))
         self.add_mode("mail", lambda: MailScreen(self.store, self._clock))
@@ -133,6 +141,8 @@ class MailsyncApp(App[None]):
         self.set_interval(TICK_SECONDS, self._tick)
         self.set_interval(SAMPLE_SECONDS, self._sample)
         self._listen_to_signals()
+        if not self.is_headless:
+            gc.set_threshold(*COLLECTOR)
         if self.engine is not None:
             self._slice = sys.getswitchinterval()
             sys.setswitchinterval(SLICE_SECONDS)
@@ -154,7 +164,7 @@ class MailsyncApp(App[None]):
     @work(thread=True, group="engine", exit_on_error=False)
     def _start_engine(self, engine: EngineHandle) -> None:
         try:
-            engine.start()
+            handle.start_behind(engine)
         except Exception as error:  # whatever it is, the person keeps the dashboard and is told
             self.post_message(self.EngineStarted(error))
         else:
@@ -198,15 +208,25 @@ class MailsyncApp(App[None]):
         base = self.screen_stack[0] if self.screen_stack else None
         return base if isinstance(base, Pane) and base.ready else None
 
+    async def on_event(self, event: events.Event) -> None:
+        """Note that somebody is typing or pointing; then what came from the store waits a little."""
+        if isinstance(event, events.InputEvent):
+            self._last_input = time.monotonic()
+        await super().on_event(event)
+
     def _tick(self) -> None:
         version = self.store.data_version()
         if version != self._version:
             self._version, self._changed = version, True
-            if self.pane is not None:
-                self.pane.store_changed()
-        if self._changed and not self._looking and time.monotonic() >= self._next_look:
-            self._changed, self._looking = False, True
-            self._look()
+        now = time.monotonic()
+        if not self._changed or self._looking or now < self._next_look:
+            return
+        if now - self._last_input < HANDS_SECONDS and now < self._next_look + HANDS_OFF_SECONDS:
+            return
+        self._changed, self._looking = False, True
+        self._look()
+        if self.pane is not None:
+            self.pane.store_changed()
 
     @work(thread=True, group="look", exit_on_error=False)
     def _look(self) -> None:
@@ -225,9 +245,6 @@ class MailsyncApp(App[None]):
         self.vitals.take(message.snapshot, message.disk, self._clock())
         if first:
             self.vitals.sample(self._clock())
-            if not self.is_headless:
-                # What is there now stays: the collector need not look at it again, 100 ms each time it would.
-                gc.freeze()
         self._show()
 
     def _sample(self) -> None:
@@ -254,6 +271,9 @@ class MailsyncApp(App[None]):
             vitals.engine, vitals.can_sync = handle.NONE, False
 
     def on_pane_resumed(self) -> None:
+        if not self.is_headless:
+            # What is there now mostly stays. The collector would look at all of it again and again, for up to 100 ms.
+            gc.freeze()
         if self.pane is not None:
             self.pane.store_changed()
             self._show()
@@ -284,8 +304,11 @@ class MailsyncApp(App[None]):
         self._tell(message.text, message.hint, bad=message.bad)
 
     def _tell(self, text: str, hint: str = "", *, bad: bool = False) -> None:
-        told = safe_text(text, 400) + (f"\n{safe_text(hint, 400)}" if hint else "")
-        self.notify(told, severity="error" if bad else "information", timeout=10 if bad else 3, markup=False)
+        if bad:
+            told = safe_text(text, 400) + (f"\n{safe_text(hint, 400)}" if hint else "")
+            self.notify(told, severity="error", timeout=10, markup=False)
+        elif self.pane is not None:
+            self.pane.query_one(TopBar).say(text)
 
     async def on_pane_folder_wanted(self, message: Pane.FolderWanted) -> None:
         await self.switch_mode("mail")

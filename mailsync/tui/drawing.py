@@ -19,7 +19,7 @@ from textual.strip import Strip
 from mailsync.text import safe_text
 
 Align = Literal["left", "right"]
-INKS = ("plain", "strong", "muted", "accent", "good", "warning", "bad", "rule", "quote", "spark")
+INKS = ("plain", "strong", "muted", "accent", "good", "warning", "bad", "rule", "quote", "spark", "key")
 """Names of the component classes `ink--…` that widgets draw with."""
 
 # Terminals disagree about the width of emoji that are joined or that a selector turns into pictures; without the

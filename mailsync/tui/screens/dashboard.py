@@ -6,7 +6,6 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.widgets import Footer
 
 from mailsync.tui import wording
 from mailsync.tui.drawing import clean
@@ -14,6 +13,7 @@ from mailsync.tui.screens.pane import Pane
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.accounts import AccountList
 from mailsync.tui.widgets.folders import FolderHeadings, FolderTable
+from mailsync.tui.widgets.keybar import KeyBar
 from mailsync.tui.widgets.panels import ActivityList, FirstSteps, Overview, ProblemPanel, problems
 from mailsync.tui.widgets.rows import RowList
 from mailsync.tui.widgets.topbar import TopBar
@@ -46,7 +46,7 @@ class DashboardScreen(Pane):
                 yield table
             yield ActivityList(id="activity")
         yield FirstSteps(self._config_path, id="first-steps")
-        yield Footer(compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.accounts.border_title = "Accounts"

@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from mailsync.store.dashboard import Folder
 from mailsync.store.database import Store
@@ -21,6 +20,7 @@ from mailsync.tui.screens.pane import Pane
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.folder_tree import FolderTree
 from mailsync.tui.widgets.inked import Inked
+from mailsync.tui.widgets.keybar import KeyBar
 from mailsync.tui.widgets.message_list import MessageList
 from mailsync.tui.widgets.reader import Reader
 from mailsync.tui.widgets.rows import RowList
@@ -86,7 +86,7 @@ class MailScreen(Pane):
                 yield MessageList(self._store, self._now, id="list")
                 yield ListStatus()
             yield Reader(self._store, id="reader")
-        yield Footer(compact=True)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.folders.border_title = "Folders"
@@ -221,4 +221,4 @@ class MailScreen(Pane):
         message_id = self.messages.message_id
         if message_id is not None:
             self.app.copy_to_clipboard(str(message_id))
-            self.notify(f"Copied message id {message_id}", timeout=2, markup=False)
+            self.query_one(TopBar).say(f"Copied message id {message_id}")

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.topbar import TopBar
-
-PALETTE_WIDTH = 72
-"""Cells from which on the footer also names the key of the command palette."""
-
-ROOMY_WIDTH = 100
-"""And with air between the keys."""
 
 
 class Pane(Screen[None]):
@@ -56,12 +48,6 @@ class Pane(Screen[None]):
     def on_mount(self) -> None:
         self.ready = True
         self.post_message(self.Resumed())
-
-    def on_resize(self, event: events.Resize) -> None:
-        # Where there is no room for all the keys, the palette's is the one that is not missed.
-        footer = self.query_one(Footer)
-        footer.show_command_palette = event.size.width >= PALETTE_WIDTH
-        footer.compact = event.size.width < ROOMY_WIDTH
 
     def show_vitals(self, vitals: Vitals) -> None:
         """Show this; called while the pane is seen, a few times a second at most."""

@@ -45,6 +45,7 @@ class AccountList(RowList):
     """A row an account. Its cursor chooses whose folders the dashboard shows."""
 
     BINDING_GROUP_TITLE = "Accounts"
+    sizes_itself = True
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -60,10 +60,8 @@ class FolderTree(RowList):
 
     def _rebuild(self, key: tuple[str, ...] | None) -> None:
         nodes = flatten([name for name, _ in self._accounts], self._folders, self._folded)
-        if nodes != self._shown or self.count != len(nodes):
-            self._shown = nodes
-            self.set_rows(len(nodes))
-        self.redraw()
+        self._shown = nodes
+        self.set_rows(len(nodes))
         places = [place for place, node in enumerate(nodes) if node.key == key]
         if places:
             self.cursor = places[0]

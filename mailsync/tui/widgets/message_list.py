@@ -229,9 +229,10 @@ class MessageList(RowList):
         self._read()
 
     def _keep(self, rows: dict[int, listing.Row], wanted: Iterable[int]) -> None:
-        changed = False
+        changed = set()
         for ident, row in rows.items():
-            changed |= self._rows.pop(ident, None) != row
+            if self._rows.pop(ident, None) != row:
+                changed.add(ident)
             self._rows[ident] = row
         self._fresh.update(rows)
         # A message that went away between two readings: not asked for again before the list is.
@@ -240,11 +241,15 @@ class MessageList(RowList):
             gone, _ = self._rows.popitem(last=False)
             self._fresh.discard(gone)
         if changed:
-            self.redraw()
+            self.redraw_rows(lambda index: index < len(self._ids) and self._ids[index] in changed)
 
     def _take(self, ids: array[int]) -> None:
         """A new list in place of the old one; the cursor stays on its message, the view on its lines."""
         old, self._ids = self._ids, ids
+        if old and ids[: len(old)] == old:
+            self.grow(len(ids))
+            self.post_message(self.Shown())
+            return
         cursor, top = self.cursor, self.scroll_offset.y
         if old and ids:
             found = _find(ids, old[cursor], cursor + len(ids) - len(old)) if cursor < len(old) else 0
@@ -254,8 +259,10 @@ class MessageList(RowList):
         else:
             place = moved = 0
         with self.prevent(RowList.Moved):
+            self._drawn.clear()
             self.set_rows(len(ids))
             self.set_reactive(RowList.cursor, place)
+            self.refresh()
         if moved:
             self.jump(max(0, top + moved))
         self.show_cursor()

@@ -6,24 +6,20 @@ from typing import ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mailsync.store import listing
 from mailsync.store.database import Store
 from mailsync.tui.document import Document, Mode, Piece, lines
-from mailsync.tui.drawing import INKS, wrap
-from mailsync.tui.widgets.inked import Inked
+from mailsync.tui.drawing import wrap
+from mailsync.tui.widgets.lines import LineView
 
 
-class Reader(Inked, ScrollView, can_focus=True):
+class Reader(LineView):
     """Shows one message as text, with all its headers, or raw."""
 
     BINDING_GROUP_TITLE = "Message"
-    COMPONENT_CLASSES = {f"ink--{name}" for name in INKS}
-    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_up", "Up", show=False, id="reader.up", tooltip="One line up"),
         Binding("down,j", "scroll_down", "Down", show=False, id="reader.down", tooltip="One line down"),
@@ -56,6 +52,7 @@ class Reader(Inked, ScrollView, can_focus=True):
         self._laid: list[list[Piece]] = []
         self._laid_width = 0
         self._notice = "Choose a message to read it here."
+        self._could_show = False
 
     @property
     def message_id(self) -> int | None:
@@ -82,7 +79,7 @@ class Reader(Inked, ScrollView, can_focus=True):
         """Another view of the same message, from its top."""
         if self._message_id is not None:
             self._mode = mode
-            self.scroll_to(y=0, animate=False)
+            self.jump(0)
             self._lay_out()
 
     def action_headers(self) -> None:
@@ -92,7 +89,7 @@ class Reader(Inked, ScrollView, can_focus=True):
         self.set_mode("text" if self._mode == "raw" else "raw")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("headers", "raw") and self._message_id is None:
+        if action in ("headers", "raw") and not self._could_show:
             return None
         return True
 
@@ -135,14 +132,16 @@ class Reader(Inked, ScrollView, can_focus=True):
             return
         new = self._document is None
         self._document = message.document
+        if message.document is not None and not self._could_show:
+            self._could_show = True
+            self.refresh_bindings()
         self._set_lines(message.laid, message.width, message.problem)
         if new:
-            self.scroll_to(y=0, animate=False)
-        self.refresh_bindings()
+            self.jump(0)
 
     def _set_lines(self, laid: list[list[Piece]], width: int, notice: str) -> None:
         self._laid, self._laid_width, self._notice = laid, width, notice
-        self.virtual_size = Size(0, len(laid))
+        self.set_height(len(laid))
         self.refresh()
 
     # -- drawing --------------------------------------------------------------------------------------------------

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mailsync.tui.drawing import INKS, wrap
-from mailsync.tui.widgets.inked import Inked
+from mailsync.tui.widgets.lines import LineView
 
+KEPT_LINES = 600
+"""Finished lines kept; a few screenfuls, each line with what Textual makes of it some kilobytes."""
 CURSOR_MARK = "▌"
 """Stands left of the row under the cursor, so that the cursor is not told by colour alone."""
 
 
-class RowList(Inked, ScrollView, can_focus=True):
+class RowList(LineView):
     """Rows of `item_height` lines each, one of them under the cursor.
 
     A subclass sets `count` and gives the lines of a row by `draw_row`; what it draws is kept until `redraw`.
     """
 
     COMPONENT_CLASSES = {f"ink--{name}" for name in INKS} | {"rows--cursor"}
-    ALLOW_SELECT = False
     marks_unfocused: ClassVar[bool] = True
     """The row under the cursor is marked even while another widget has the focus."""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,7 +64,7 @@ class RowList(Inked, ScrollView, can_focus=True):
         self._item_height = 1
         # Finished lines by row, line and look. Textual keeps what it makes of a strip with the strip itself, so the
         # same object again costs a tenth of an equal one.
-        self._drawn: LRUCache[tuple[int, int, int], Strip] = LRUCache(512)
+        self._drawn: dict[tuple[int, int, int], Strip] = {}
         self._notice = ""
         self._width = self._top = 0
 
@@ -91,23 +91,61 @@ class RowList(Inked, ScrollView, can_focus=True):
         return self._item_height
 
     def set_rows(self, count: int, item_height: int = 1) -> None:
-        """The list now has `count` rows; all are drawn again when next seen."""
+        """The list now has `count` rows; all that show something else than before are painted."""
+        fewer, taller = count < self._count, item_height != self._item_height
+        first = not self._count
         self._count, self._item_height = count, item_height
-        self.virtual_size = Size(0, count * item_height)
-        self.redraw()
+        self.set_height(count * self._item_height)
         if self.cursor >= count:
             self.cursor = max(0, count - 1)
+        if fewer or taller or first:
+            self.redraw()
+        else:
+            self.touch()
+
+    def grow(self, count: int) -> None:
+        """Rows were added below the last one; those above are as they were."""
+        old, self._count = self._count, count
+        self.set_height(count * self._item_height)
+        if not old:
+            self.redraw()
+        visible = self.visible_rows()
+        if old < visible.stop:
+            self.refresh_lines(old * self._item_height, (visible.stop - old) * self._item_height)
 
     def set_notice(self, text: str) -> None:
         """What an empty list says: that it loads, that there is nothing, or what went wrong."""
         if text != self._notice:
             self._notice = text
-            self.refresh()
+            if not self._count:
+                self.refresh()
 
     def redraw(self) -> None:
         """Draw every row anew."""
         self._drawn.clear()
         self.refresh()
+
+    def redraw_rows(self, changed: Callable[[int], bool]) -> None:
+        """Draw those rows anew for whose index `changed` is true."""
+        for key in [key for key in self._drawn if changed(key[0])]:
+            del self._drawn[key]
+        for index in self.visible_rows():
+            if changed(index):
+                self._refresh_row(index)
+
+    def touch(self) -> None:
+        """Rows may show something else than before: draw those in view, paint those that do."""
+        before, self._drawn = self._drawn, {}
+        width = self.scrollable_content_region.width
+        for index in self.visible_rows():
+            look = self._look(index)
+            changed = False
+            for number, strip in enumerate(self._draw(index, width, look)):
+                old = before.get((index, number, look))
+                changed |= old != strip
+                self._drawn[(index, number, look)] = strip if old is None or old != strip else old
+            if changed:
+                self._refresh_row(index)
 
     # -- drawing --------------------------------------------------------------------------------------------------
 
@@ -130,16 +168,22 @@ class RowList(Inked, ScrollView, can_focus=True):
         index, line = divmod(y + self._top, self._item_height)
         if index >= self._count:
             return self.finish(Strip.blank(width))
-        focus = self.has_focus
-        look = (2 if focus else int(self.marks_unfocused)) if index == self.cursor else 0
+        look = self._look(index)
         strip = self._drawn.get((index, line, look))
         if strip is None:
             strips = self._draw(index, width, look)
             strip = strips[line]
+            if len(self._drawn) > KEPT_LINES:
+                self._drawn.clear()
             if self.row_arrived(index):
                 for number, each in enumerate(strips):
                     self._drawn[(index, number, look)] = each
         return strip
+
+    def _look(self, index: int) -> int:
+        if index != self.cursor:
+            return 0
+        return 2 if self.has_focus else int(self.marks_unfocused)
 
     def _draw(self, index: int, width: int, look: int) -> list[Strip]:
         """The finished lines of a row. `look` is 0 for any row, 1 for the one under the cursor, 2 with the focus."""
@@ -165,15 +209,6 @@ class RowList(Inked, ScrollView, can_focus=True):
         super().notify_style_update()
         if hasattr(self, "_drawn"):
             self._drawn.clear()
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        # The bar is drawn in eighths of a cell and costs as much as the list: left alone where it would look the same.
-        steps = 8 * self.size.height / max(1, self.virtual_size.height)
-        bar = self.vertical_scrollbar.position if self.show_vertical_scrollbar else new_value
-        if int(bar * steps) != int(new_value * steps) or new_value in (0, self.max_scroll_y):
-            super().watch_scroll_y(old_value, new_value)
-        elif round(old_value) != round(new_value):
-            self.refresh(self.size.region)
 
     def on_resize(self) -> None:
         self.redraw()
@@ -203,10 +238,6 @@ class RowList(Inked, ScrollView, can_focus=True):
             self.jump(top)
         elif below > self.scroll_offset.y + height:
             self.jump(below - height)
-
-    def jump(self, y: int) -> None:
-        """Scroll to a line at once."""
-        self.scroll_to(y=y, animate=False, force=True, immediate=True)
 
     def _page(self) -> int:
         return max(1, self.scrollable_content_region.height // self._item_height - 1)

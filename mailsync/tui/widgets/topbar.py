@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.strip import Strip
+from textual.timer import Timer
 
 from mailsync.tui.drawing import clean, width_of
 from mailsync.tui.widgets.inked import Inked
 
+SAID_SECONDS = 3.0
 TABS = (("1", "dashboard", "Dashboard"), ("2", "mail", "Mail"))
 
 
@@ -31,6 +33,16 @@ class TopBar(Inked):
         self._mode = mode
         self._status = EngineStatus("○", "muted", "no engine", "no engine")
         self._spans: list[tuple[int, int, str]] = []
+        self._said = ""
+        self._silence: Timer | None = None
+
+    def say(self, text: str) -> None:
+        """Tell something in passing, in the place of the status, for three seconds."""
+        self._said = text
+        self.refresh()
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self.set_timer(SAID_SECONDS, lambda: self.say("")) if text else None
 
     def show(self, status: EngineStatus) -> None:
         if status != self._status:
@@ -49,6 +61,9 @@ class TopBar(Inked):
             line.gap(2)
         status = self._status
         room = width - line.width - 3
+        if self._said:
+            line.gap(max(0, room + 2 - width_of(clean(self._said))))
+            return self.finish(line.add(self._said, "accent").strip(width))
         text = clean(status.text) if width_of(clean(status.text)) <= room else clean(status.short)
         line.gap(room - width_of(text)).add(f"{status.glyph} ", status.ink).add(text, "plain", max(0, room))
         return self.finish(line.strip(width))
