@@ -131,6 +131,8 @@ async def watched_folders(mirror: AccountMirror) -> list[str]:
     names = [
         folder.name
         for folder in present.values()
-        if folder.first_sync_at is not None and is_selected(folder.name, folder.special_use, config.watch, ())
+        if folder.first_sync_at is not None
+        and is_selected(folder.name, folder.special_use, config.folders.include, config.folders.exclude)
+        and is_selected(folder.name, folder.special_use, config.watch, ())
     ]
     return names[: max(1, config.max_connections - 1)]
