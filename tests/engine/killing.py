@@ -132,7 +132,7 @@ def assert_survives(mirror: Mirror, truth: dict[int, Stored], after: float) -> b
     document = mirror.run("sync")
     fetched = mirror.proxy.bytes_from_server - before
     assert document["ok"]
-    assert document["totals"]["new"] == len(missing)
+    assert document["totals"]["new"] == len(missing), document
     wanted = sum(len(truth[uid].raw) for uid in missing)
     assert fetched <= wanted + OVERHEAD * len(truth) + 20_000, "what was committed was downloaded again"
     assert mirror.rows() == {uid: (stored.flags, stored.raw) for uid, stored in truth.items()}
