@@ -110,11 +110,14 @@ def add_event(connection: sqlite3.Connection, job_id: int, at: float, kind: str,
 
 
 def requeue_orphans(connection: sqlite3.Connection, at: float) -> None:
-    """Jobs that a killed engine left running wait again where attempts are left, and have failed where not."""
+    """What a killed engine left behind: run again where attempts are left, failed where not.
+
+    A job with a single attempt that nobody claimed yet was asked for by whoever died with that engine, too.
+    """
     connection.execute("UPDATE jobs SET status = 'pending' WHERE status = 'running' AND attempt < max_attempts")
     connection.execute(
         """UPDATE jobs SET status = 'failed', finished_at = ?, error = 'the engine was killed'
-           WHERE status = 'running'""",
+           WHERE status = 'running' OR (status = 'pending' AND max_attempts = 1)""",
         (at,),
     )
 

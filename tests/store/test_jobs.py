@@ -68,12 +68,13 @@ def test_what_a_killed_engine_left_runs_again_while_attempts_are_left(connection
     jobs.claim(connection, 2.0)
     once = jobs.insert(connection, "sync", 1.0)
     jobs.claim(connection, 2.0)
-    waiting = jobs.insert(connection, "sync", 1.5)
+    waiting = jobs.insert(connection, "sync", 1.5, max_attempts=2)
+    orphan = jobs.insert(connection, "sync", 1.5)
     done = jobs.insert(connection, "sync", 1.6)
     jobs.finish(connection, done, "completed", 2.0)
-    everything = (twice, once, waiting, done)
+    everything = (twice, once, waiting, orphan, done)
     jobs.requeue_orphans(connection, 3.0)
-    assert [status(connection, one) for one in everything] == ["pending", "failed", "pending", "completed"]
+    assert [status(connection, one) for one in everything] == ["pending", "failed", "pending", "failed", "completed"]
     again = jobs.claim(connection, 4.0)
     assert again is not None
     assert again.id == twice
