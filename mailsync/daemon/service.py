@@ -40,7 +40,7 @@ def serve(read_config: Callable[[], Config], store: Store, data_dir: Path, *, re
                 number = signals.get(timeout=0.5)
             except queue.Empty:
                 if not engine.running:
-                    raise MailsyncError("the engine ended unexpectedly", hint="see the log; start it again") from None
+                    raise engine.failure from None
                 continue
             if number != signal.SIGHUP:
                 return

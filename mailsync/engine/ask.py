@@ -56,7 +56,7 @@ def ask(
                     if engine is None and owner(data_dir) is None:
                         engine = _embed(config, store, data_dir)
                     elif engine is not None and not engine.running:
-                        raise MailsyncError("the engine ended unexpectedly", hint="see the log, then run it again")
+                        raise engine.failure
                 each()
                 time.sleep(POLL_SECONDS)
         except KeyboardInterrupt:

@@ -22,7 +22,7 @@ from mailsync.accounts.credentials import password_for
 from mailsync.config.models import Config
 from mailsync.engine.handlers import Handlers
 from mailsync.engine.schedule import Schedule
-from mailsync.errors import StoreError
+from mailsync.errors import MailsyncError, StoreError
 from mailsync.jobs.worker import Worker
 from mailsync.pipeline.runner import Runner
 from mailsync.privacy.log import get_logger
@@ -99,6 +99,13 @@ class Engine:
     def running(self) -> bool:
         return self._thread.is_alive()
 
+    @property
+    def failure(self) -> MailsyncError:
+        """Why the engine is not running although nobody stopped it."""
+        if isinstance(self._failure, MailsyncError):
+            return self._failure
+        return MailsyncError("the engine ended unexpectedly", hint="see the log, then start it again")
+
     # -- the thread --------------------------------------------------------------------------------------------
 
     def _main(self) -> None:
@@ -135,7 +142,9 @@ class Engine:
                 background = [asyncio.create_task(self._monitor(mirror)) for mirror in mirrors.values()]
             self._ready.set()
             log.info("engine_started")
-            await stop.wait()
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait({asked, working}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
         finally:
             self._stopping = True
             if schedule:
@@ -150,6 +159,8 @@ class Engine:
             store.unsubscribe(tell)
             await store.awrite(lambda connection: accounts.reset_states(connection, self._now(), problems=False))
             log.info("engine_stopped")
+        if working.done() and not working.cancelled():
+            working.result()  # an engine whose queue cannot be served has failed
 
     async def _mirrors(self) -> dict[str, AccountMirror]:
         config, store, at = self._config, self._store, self._now()

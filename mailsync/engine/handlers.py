@@ -50,6 +50,7 @@ class Handlers:
                     params.get("folders", ()),
                     full=bool(params.get("full")),
                     dry_run=bool(params.get("dry_run")),
+                    scheduled=bool(params.get("scheduled")),
                     stopping=stopping,
                 )
             log.info("sync_finished", account=mirror.name, ok=result.ok, folders=len(result.folders))

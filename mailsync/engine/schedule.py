@@ -56,7 +56,7 @@ class Schedule:
             account_id = accounts.id_of(connection, name)
             # A refused password is not tried on a schedule: servers lock out whoever keeps trying.
             if not jobs.pending_sync(connection, name) and not accounts.needs_login(connection, name):
-                jobs.insert(connection, "sync", at, account=name)
+                jobs.insert(connection, "sync", at, account=name, params={"scheduled": True})
             folders.set_next_sync(connection, account_id, at + interval)
 
         await self._store.awrite(write)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mailsync.errors import MailsyncError
+from mailsync.errors import MailsyncError, StoreError
 from mailsync.store import jobs
 from mailsync.store.database import Store
 
 CONCURRENT = 4
 POLL_SECONDS = 0.1
 """How often other processes' wishes are looked for; this process's own wake the worker at once."""
+ATTEMPTS = 4
+RETRY_SECONDS = 0.5
+"""For writing to the queue itself; each attempt waits longer than the one before."""
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ class Worker:
         self._running: dict[int, tuple[Running, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._failure: StoreError | None = None
 
     @property
     def busy(self) -> bool:
@@ -64,20 +69,34 @@ class Worker:
         self._wake.set()
 
     async def run(self) -> None:
-        """Serve the queue; returns after `stop()` when the last job has ended."""
+        """Serve the queue; returns after `stop()` when the last job has ended. StoreError when it cannot be served."""
         version = -1
-        while not self._stopping:
+        while not self._stopping and self._failure is None:
             current = self._store.data_version()
             if current != version or self._wake.is_set():
                 version = current
                 self._wake.clear()
-                await self._look()
+                await self._retried(self._look)
             try:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
             except TimeoutError:
                 continue
         await asyncio.gather(*(task for _, task in self._running.values()))
+        if self._failure is not None:
+            raise self._failure
+
+    async def _retried(self, step: Callable[[], Awaitable[None]]) -> None:
+        """A full disk may be emptied soon. If not, the queue cannot be served, and `run` says so."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await step()
+                return
+            except StoreError as error:
+                if attempt == ATTEMPTS:
+                    self._failure = error
+                    return
+            await asyncio.sleep(RETRY_SECONDS * attempt)
 
     async def _look(self) -> None:
         for running, _ in list(self._running.values()):
@@ -106,13 +125,15 @@ class Worker:
         except Exception as error:  # a defect in a handler must not take the engine down
             outcome = Outcome(False, {"ok": False, "exit_code": 1}, f"internal error: {type(error).__name__}")
             self._report(job.kind, error)
-        status: Any = "cancelled" if running.cancelled else "completed" if outcome.ok else "failed"
+        cancelled = await self._store.aread(partial(jobs.is_cancelled, job_id=job.id))
+        status: Any = "cancelled" if cancelled else "completed" if outcome.ok else "failed"
         at = self._now()
-        await self._store.awrite(
-            lambda c: jobs.finish(
-                c, job.id, status, at, result=outcome.document, error=outcome.error, hint=outcome.hint
-            )
-        )
+
+        def finish(connection: sqlite3.Connection) -> None:
+            document, error, hint = outcome.document, outcome.error, outcome.hint
+            jobs.finish(connection, job.id, status, at, result=document, error=error, hint=hint)
+
+        await self._retried(partial(self._store.awrite, finish))
         del self._running[job.id]
         self._wake.set()
 

@@ -48,13 +48,28 @@ class AccountMirror:
     pool: Pool = field(init=False)
     locks: defaultdict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """By folder id: one sync of a folder at a time, whoever asks for it."""
+    _sign_in: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _refusal: SignInFailed | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         # One connection of the ceiling stays free for the monitor.
         self.pool = Pool(self.connect, max(1, self.config.max_connections - 1))
 
     async def connect(self) -> Session:
-        """A signed-in session; the account's state follows what happens."""
+        """A signed-in session; the account's state follows what happens. One sign-in at a time.
+
+        A refused password is not tried again, whoever asks, before a person asks for a sync.
+        """
+        async with self._sign_in:
+            if self._refusal is not None:
+                raise self._refusal
+            try:
+                return await self._connect()
+            except SignInFailed as error:
+                self._refusal = error
+                raise
+
+    async def _connect(self) -> Session:
         await self.check_consent()
         announces = self.resting == "disconnected" and not self.syncing
         if announces:
@@ -113,10 +128,16 @@ class AccountMirror:
         *,
         full: bool = False,
         dry_run: bool = False,
+        scheduled: bool = False,
         stopping: Callable[[], bool] = lambda: False,
     ) -> AccountResult:
-        """Sync the selected folders, or those named in `only`. Never raises MailsyncError: the result tells."""
+        """Sync the selected folders, or those named in `only`. Never raises MailsyncError: the result tells.
+
+        `scheduled`: no person asked for it.
+        """
         result = AccountResult(self.name)
+        if not scheduled:
+            self._refusal = None
         try:
             async with self.pool.session() as session:
                 chosen = await self._refresh_folders(session, only, dry_run=dry_run)
