@@ -24,6 +24,7 @@ from typing import ClassVar
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import Screen
 
@@ -226,7 +227,8 @@ class MailsyncApp(App[None]):
         self._changed, self._looking = False, True
         self._look()
         if self.pane is not None:
-            self.pane.store_changed()
+            with contextlib.suppress(NoMatches):
+                self.pane.store_changed()
 
     @work(thread=True, group="look", exit_on_error=False)
     def _look(self) -> None:
@@ -254,7 +256,8 @@ class MailsyncApp(App[None]):
     def _show(self) -> None:
         self._set_status()
         if self.pane is not None:
-            self.pane.show_vitals(self.vitals)
+            with contextlib.suppress(NoMatches):  # at the very end the pane is taken apart, its parts first
+                self.pane.show_vitals(self.vitals)
 
     def _set_status(self) -> None:
         vitals, engine = self.vitals, self.engine

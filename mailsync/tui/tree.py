@@ -67,11 +67,14 @@ def flatten(accounts: Iterable[str], folders: Iterable[Folder], closed: Collecti
     """The visible lines from top to bottom; below a node whose key is in `closed` nothing shows."""
     roots = {name: _Branch() for name in accounts}
     for folder in folders:
-        branch = roots.get(folder.account)
-        if branch is None:
+        root = branch = roots.get(folder.account)
+        if root is None or branch is None:
             continue
         for part in parts(folder):
             branch = branch.children.setdefault(part, _Branch())
+        if branch.folder is not None:
+            # Namespaces with different delimiters can have two folders on one path ("x/y" and "x.y").
+            branch = root.children.setdefault(folder.name, _Branch())
         branch.folder = folder
     return [node for name, root in roots.items() for node in _lines((name,), root, closed)]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
 from textual.pilot import Pilot
 
 from mailsync.tui.app import MailsyncApp
-from mailsync.tui.screens.mail import FOLLOW_SECONDS, MailScreen
+from mailsync.tui.screens.mail import MailScreen
 
 PATIENCE = 10.0
 """Seconds; only a broken test waits so long."""
@@ -26,7 +25,7 @@ def busy(app: MailsyncApp) -> bool:
     if not app.vitals.loaded or app._looking or any(not worker.is_finished for worker in app.workers):
         return True
     pane = app.pane
-    return isinstance(pane, MailScreen) and (pane.messages._reading or pane.messages.loading_list)
+    return isinstance(pane, MailScreen) and (pane.following or pane.messages._reading or pane.messages.loading_list)
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -43,7 +42,6 @@ async def settle(pilot: Pilot[None]) -> None:
     assert isinstance(app, MailsyncApp)
     await pilot.pause()
     await until(pilot, lambda: not busy(app))
-    if isinstance(app.pane, MailScreen) and app.screen is app.pane:
-        await asyncio.sleep(FOLLOW_SECONDS + 0.05)
-        await until(pilot, lambda: not busy(app))
+    await pilot.pause()
+    await until(pilot, lambda: not busy(app))
     await pilot.pause()

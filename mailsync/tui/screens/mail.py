@@ -162,12 +162,19 @@ class MailScreen(Pane):
         elif message.rows is self.messages:
             self._follow = self.set_timer(FOLLOW_SECONDS, self._follow_list)
 
+    @property
+    def following(self) -> bool:
+        """A cursor was moved, and what it stands on is not shown yet."""
+        return self._follow is not None
+
     def _follow_tree(self) -> None:
+        self._follow = None
         node = self.folders.selected
         if node is not None:
             self._open(node.folder)
 
     def _follow_list(self) -> None:
+        self._follow = None
         if self.reader.display:
             self.reader.show_message(self.messages.message_id)
 
