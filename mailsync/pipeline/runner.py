@@ -17,7 +17,7 @@ from mailsync.store.database import Store
 STAGE = "envelope"
 PAGE = 500
 """Messages a transaction."""
-PAGE_BYTES = 4 << 20
+PAGE_BYTES = 2 << 20
 """Raw bytes a page holds at most, and a message more: two pages are in memory."""
 
 Page = list[tuple[int, bytes | None]]

@@ -33,6 +33,8 @@ BUSY_SECONDS = 30.0
 PAGE_SIZE = 8192
 """Bytes. Compressed messages are a few kilobytes: larger pages mean fewer overflow pages per message."""
 CACHE_KIB = 8192
+READER_CACHE_KIB = 2048
+"""There are several readers, and each would keep its own copy of what the operating system caches for all."""
 WAL_BYTES = 16 << 20
 """From this size on the WAL is copied into the database, by a thread of its own: its disk waits stop no commit."""
 WAL_REST_SECONDS = 0.3
@@ -91,7 +93,7 @@ class Store:
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB if read_only else CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
         if read_only:
             connection.execute("PRAGMA query_only = 1")
