@@ -188,21 +188,18 @@ class Engine:
         watches, and an engine that serves a single command leaves all of it for the end.
         """
         runner = Runner(self._store, self._now)
-        try:
-            while True:
-                committed.clear()
-                waits = worker.busy and not self._with_schedules
-                try:
-                    while not waits and (await asyncio.to_thread(runner.step)) > 0:
-                        if worker.busy and not self._stopping:
-                            await asyncio.sleep(PIPELINE_PACE_SECONDS)
-                except (StoreError, sqlite3.Error) as error:  # a full disk: the cursor stands
-                    log.error("pipeline_failed", error=type(error).__name__)
-                if self._stopping:
-                    return
-                await committed.wait()
-        finally:
-            runner.close()
+        while True:
+            committed.clear()
+            waits = worker.busy and not self._with_schedules
+            try:
+                while not waits and (await asyncio.to_thread(runner.step)) > 0:
+                    if worker.busy and not self._stopping:
+                        await asyncio.sleep(PIPELINE_PACE_SECONDS)
+            except (StoreError, sqlite3.Error) as error:  # a full disk: the cursor stands
+                log.error("pipeline_failed", error=type(error).__name__)
+            if self._stopping:
+                return
+            await committed.wait()
 
     async def _monitor(self, mirror: AccountMirror) -> None:
         """Watch the account's `watch` folders, as soon as they are mirrored and whenever they can be."""
