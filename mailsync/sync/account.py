@@ -46,14 +46,18 @@ class AccountMirror:
     """The state between syncs: `watching` while a monitor has a connection."""
     syncing: bool = field(default=False, init=False)
     pool: Pool = field(init=False)
+    watchers: int = field(init=False)
+    """Connections that are kept for monitors."""
     locks: defaultdict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """By folder id: one sync of a folder at a time, whoever asks for it."""
     _sign_in: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _refusal: SignInFailed | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        # One connection of the ceiling stays free for the monitor.
-        self.pool = Pool(self.connect, max(1, self.config.max_connections - 1))
+        # The ceiling is the provider's: what monitors hold, syncs cannot have. One folder of `watch`, one connection.
+        most = self.config.max_connections
+        self.watchers = min(len(self.config.watch), most // 2)
+        self.pool = Pool(self.connect, most - self.watchers)
 
     async def connect(self) -> Session:
         """A signed-in session; the account's state follows what happens. One sign-in at a time.

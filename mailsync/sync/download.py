@@ -76,6 +76,8 @@ class Download:
 
     async def above(self, session: Session, first: int) -> UidSet:
         """Fetch every message with a UID of at least `first`; returns those that came."""
+        if first > MAX_UID:  # a server may announce any UIDNEXT
+            return UidSet()
         return await self._stream(session, iter([UidSet([(first, MAX_UID)])]), depth=1)
 
     async def lost(self) -> bool:

@@ -260,6 +260,9 @@ class FolderSync:
         """
         box = session.mailbox
         assert box is not None
+        stored = (await self.store.aread(lambda c: folders.get(c, self.folder.id))).uidvalidity
+        if stored != box.uidvalidity:
+            return await self.run(session)  # a sync has found another folder under this name
         box.arrived = False
         started = time.monotonic()
         first = await self.store.aread(lambda connection: messages.next_uid(connection, self.folder.id))

@@ -135,4 +135,4 @@ async def watched_folders(mirror: AccountMirror) -> list[str]:
         and is_selected(folder.name, folder.special_use, config.folders.include, config.folders.exclude)
         and is_selected(folder.name, folder.special_use, config.watch, ())
     ]
-    return names[: max(1, config.max_connections - 1)]
+    return names[: mirror.watchers]

@@ -1,7 +1,8 @@
 """A process that runs the engine, to be killed: `python -m tests.engine.driver sync|serve DIR PORT USER BATCH`.
 
-The password is taken from the environment. It says `ready` when the engine is about to start; `sync` then prints the
-document of one sync, and `serve` runs the daemon until a signal ends it, with schedules and a monitor.
+The password is taken from the environment, more options of the account from `DIR/options.json` where that exists. It
+says `ready` when the engine is about to start; `sync` then prints the document of one sync, and `serve` runs the daemon
+until a signal ends it, with schedules and a monitor, and says `serving`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Any
 from mailsync.config.models import Config
 from mailsync.daemon.service import serve
 from mailsync.engine.ask import ask
+from mailsync.errors import ConfigError
 from mailsync.store import consents
 from mailsync.store.database import Store
 from mailsync.sync import download
 from tests.sync.rig import ACCOUNT, SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
+OPTIONS = "options.json"
 BATCH = 100_000
 """Raw bytes a transaction: many commits, so that there are many moments between two."""
 
@@ -59,16 +62,23 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
 def main() -> None:
     mode, directory, port, user, batch = sys.argv[1:]
     download.BATCH_BYTES = int(batch)
-    config = config_for(int(port), user)
+
+    def read_config() -> Config:
+        options = Path(directory) / OPTIONS
+        try:
+            return config_for(int(port), user, **(json.loads(options.read_text()) if options.exists() else {}))
+        except ValueError as error:
+            raise ConfigError("wrong") from error
+
     store = Store.open(Path(directory))
     store.write(lambda connection: consents.grant(connection, ACCOUNT, SCOPES, time.time())).result()
     print("ready", flush=True)
     try:
         if mode == "sync":
-            job = ask(config, store, Path(directory), "sync", {})
+            job = ask(read_config(), store, Path(directory), "sync", {})
             print(json.dumps(job.result))
         else:
-            serve(lambda: config, store, Path(directory), ready=lambda: print("serving", flush=True))
+            serve(read_config, store, Path(directory), ready=lambda: print("serving", flush=True))
     finally:
         store.close()
 

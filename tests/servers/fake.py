@@ -87,6 +87,7 @@ class Link:
         self.number = len(server.links)
         self.selected: Box | None = None
         self.idling = False
+        self.open = True
         self._reader = reader
         self._writer = writer
 
@@ -244,6 +245,7 @@ class FakeServer:
         except Exception as error:
             self._errors.append(error)
         finally:
+            link.open = False
             writer.transport.abort()
 
     async def serve(self, link: Link) -> None:

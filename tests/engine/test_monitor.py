@@ -1,0 +1,180 @@
+"""Push: what another client does shows up in the store within a second, through restarts and without IDLE."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailsync.engine import engine as engine_module
+from mailsync.engine.engine import Engine
+from mailsync.model import FolderResult
+from mailsync.sync import monitor
+from mailsync.sync.folder import FolderSync
+from tests.engine import driver
+from tests.servers.dovecot import PLAIN_IMAP4REV1, Dovecot
+from tests.servers.fake import FakeServer, Mail, box, letter
+from tests.servers.pymap_server import Pymap
+from tests.sync.rig import ACCOUNT, Rig
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "MONITOR_SECONDS", 0.1)
+    monkeypatch.setattr(monitor, "BACKOFF_SECONDS", (0.1, 0.5))
+    monkeypatch.setattr(monitor, "POLL_SECONDS", 0.2)
+
+
+@contextlib.contextmanager
+def engine(rig: Rig, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Iterator[Engine]:
+    """An engine with schedules and monitors on the rig's store, once it watches."""
+    monkeypatch.setenv(f"MAILSYNC_PASSWORD_{ACCOUNT.upper()}", rig.password)
+    running = Engine(driver.config_for(rig.port, rig.user, **options), rig.store, rig.directory)
+    running.start()
+    try:
+        until(lambda: bool(watched(rig)))
+        yield running
+    finally:
+        running.stop()
+    assert rig.execute("SELECT state FROM accounts") == [("disconnected",)]
+    assert watched(rig) == {}
+
+
+def watched(rig: Rig) -> dict[str, str]:
+    return dict(rig.execute("SELECT name, watch FROM folders WHERE watch <> ''"))
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> float:
+    """Wait; how long it took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds
+        time.sleep(0.005)
+    return time.monotonic() - started
+
+
+def test_new_mail_on_dovecot(
+    dovecot: Dovecot, fresh_user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dovecot itself waits half a second before it tells an IDLE client."""
+    rig = Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user])
+    with rig, dovecot.client(fresh_user) as client, engine(rig, monkeypatch):
+        assert watched(rig) == {"INBOX": "idle"}
+        assert rig.execute("SELECT state FROM accounts") == [("watching",)]
+        delays = []
+        for number in range(3):
+            time.sleep(0.1)
+            uid = client.append("INBOX", letter(number), ["\\Flagged"])
+            delays.append(until(lambda uid=uid: uid in rig.uids("INBOX")))  # type: ignore[misc]
+        assert sorted(delays)[1] < 1.0, delays
+        assert rig.execute("SELECT flags FROM messages") == [(4,)] * 3
+        until(lambda: rig.execute("SELECT count(*) FROM envelopes") == [(3,)])
+
+        client.store("INBOX", [1], "+FLAGS", "\\Seen", "$Later")
+        assert until(lambda: rig.execute("SELECT flags, keywords FROM messages WHERE uid = 1") == [(5, "$Later")]) < 2
+        client.expunge("INBOX", [2])
+        assert until(lambda: rig.uids("INBOX") == [1, 3]) < 2
+        kinds = [row[0] for row in rig.execute("SELECT type FROM activity WHERE folder = 'INBOX' ORDER BY seq")]
+        assert kinds.count("new") == 3
+        assert {"flags", "removed"} <= set(kinds)
+
+
+def test_new_mail_on_pymap(pymap: Pymap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pymap never tells of a change that comes some milliseconds after another one or after IDLE: hence the pauses."""
+    with Rig(tmp_path, pymap.port) as rig, pymap.client() as client, engine(rig, monkeypatch):
+        delays = []
+        for number in range(3):
+            time.sleep(0.3)
+            uid = client.append("INBOX", letter(number))
+            delays.append(until(lambda uid=uid: uid in rig.uids("INBOX")))  # type: ignore[misc]
+        assert sorted(delays)[1] < 1.0, delays
+        for command in ("SELECT INBOX", f"UID STORE {uid} +FLAGS (\\Seen)", f"UID STORE {uid} +FLAGS (\\Deleted)"):
+            time.sleep(0.3)
+            client.command(command)
+        until(lambda: rig.execute("SELECT flags FROM messages WHERE uid = ?", uid) == [(9,)])
+        time.sleep(0.3)
+        client.command("EXPUNGE")
+        until(lambda: uid not in rig.uids("INBOX"))
+
+
+def test_a_server_that_cannot_push_is_polled(
+    start_dovecot: Callable[..., Dovecot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_dovecot(capability=PLAIN_IMAP4REV1)
+    with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch):
+        assert watched(rig) == {"INBOX": "poll"}
+        client.append("INBOX", letter(1))
+        until(lambda: rig.uids("INBOX") == [1])
+        client.expunge("INBOX", [1])
+        until(lambda: rig.uids("INBOX") == [])
+
+
+def test_a_server_that_restarts(
+    start_dovecot: Callable[..., Dovecot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_dovecot()
+    with Rig(tmp_path, server.port) as rig, engine(rig, monkeypatch):
+        server.stop()
+        until(lambda: rig.execute("SELECT state FROM accounts") == [("backing_off",)])
+        assert watched(rig) == {}
+        server.start()
+        server.fill("alice", "INBOX", [(letter(1), (), None)])
+        until(lambda: rig.uids("INBOX") == [1])  # what was missed meanwhile is found by looking
+        until(lambda: watched(rig) == {"INBOX": "idle"})
+        server.fill("alice", "INBOX", [(letter(2), (), None)])
+        until(lambda: rig.uids("INBOX") == [1, 2])
+        assert rig.execute("SELECT state, error FROM accounts") == [("watching", None)]
+
+
+def test_a_watched_folder_that_becomes_another(
+    start_dovecot: Callable[..., Dovecot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_dovecot()
+    server.fill("alice", "Work", [(letter(number), (), None) for number in range(3)])
+    with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch, watch=["Work"]):
+        assert watched(rig) == {"Work": "idle"}
+        client.delete("Work")
+        client.create("Work")
+        client.append("Work", letter(9))
+        until(lambda: list(rig.raw("Work").values()) == [letter(9)])
+        until(lambda: watched(rig) == {"Work": "idle"})
+        client.append("Work", letter(10))
+        until(lambda: len(rig.uids("Work")) == 2)
+
+
+@pytest.mark.parametrize(("ceiling", "watchers"), [(2, 1), (4, 2), (10, 2)])
+def test_never_more_connections_than_allowed(
+    ceiling: int, watchers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders watched and folders synced share the ceiling: providers refuse whoever exceeds it."""
+    boxes = {"INBOX": box(5)} | {f"f{number}": box(5) for number in range(6)}
+    with FakeServer(boxes) as server, Rig(tmp_path, server.port) as rig:
+        most = [0]
+
+        with engine(rig, monkeypatch, max_connections=ceiling, watch=["INBOX", "f*"], sync_interval=1):
+            until(lambda: len(watched(rig)) == watchers)
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                most[0] = max(most[0], sum(link.open for link in server.links))
+                time.sleep(0.002)
+        assert watchers < most[0] <= ceiling
+
+
+async def test_arrivals_are_not_stored_under_another_uidvalidity(tmp_path: Path) -> None:
+    """The watching connection may still have the old folder open when a sync has found the new one."""
+    with FakeServer({"INBOX": box(3)}) as server, Rig(tmp_path, server.port) as rig:
+        await rig.sync()
+        async with rig.mirror.pool.session() as session:
+            await session.examine(b"INBOX")
+            old = server.boxes["INBOX"]
+            server.boxes["INBOX"] = box(2, uidvalidity=2)
+            await rig.mirror.sync()
+            old.messages[4] = Mail(letter(4))
+            task = FolderSync(rig.store, ACCOUNT, rig.mirror.account_id, rig.folders()["INBOX"])
+            result: FolderResult = await task.arrivals(session)
+        assert rig.uids("INBOX") == [1, 2]
+        assert result.uidvalidity == 2
