@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 HISTORY = 120
 """Samples kept: two minutes at one a second."""
-SMOOTHING = 8.0
-"""Seconds in which the memory of an old rate fades to 1/e. Shorter jumps with every batch, longer hides a stall."""
+WINDOW = 10
+"""Samples that the present rate is the mean of. Fewer jump with every batch, more hide a stall."""
 GROUND = 3.0
 """Seconds that must have been watched before a guess about the rest is made."""
 BARS = "▁▂▃▄▅▆▇█"
@@ -23,7 +23,6 @@ class Meter:
         self._since: float | None = None
         self._at = 0.0
         self._total = 0
-        self._rate = 0.0
 
     def sample(self, at: float, total: int) -> None:
         """The counter stood at `total`. A fall (messages were removed) counts as standing still."""
@@ -33,17 +32,14 @@ class Meter:
         passed = at - self._at
         if passed <= 0:
             return
-        now = max(0, total - self._total) / passed
-        # The first rates are averaged evenly, or a slow first second would colour the next ten.
-        weight = max(1 - math.exp(-passed / SMOOTHING), passed / max(at - self._since, passed))
-        self._rate += (now - self._rate) * weight
+        self._history.append(max(0, total - self._total) / passed)
         self._at, self._total = at, total
-        self._history.append(now)
 
     @property
     def rate(self) -> float:
-        """Messages a second, smoothed."""
-        return self._rate if self._rate >= 0.05 else 0.0
+        """Messages a second, over the last ten or so."""
+        recent = list(self._history)[-WINDOW:]
+        return sum(recent) / len(recent) if recent else 0.0
 
     @property
     def latest(self) -> Sequence[float]:

@@ -76,6 +76,7 @@ class DashboardScreen(Pane):
         lines = self.vitals.progress(name)
         self.folders.show(lines, self.vitals.now, with_account=name is None and len(self.vitals.accounts) > 1)
         self.folders.set_notice(self._no_folders(name))
+        self.query_one(FolderHeadings).follow()
         box = self.query_one("#folder-box")
         titles = (
             f"Folders · {clean(name)}" if name else "Folders",

@@ -18,12 +18,12 @@ TALL = 4
 ROOMY = 3
 """An account is drawn tall while at least so many of them fit."""
 _COMPACT = (
-    Column("name", "", 8, share=True),
-    Column("state", "", 16, keep=90),
+    Column("name", "", 10, share=True),
+    Column("state", "", 14, keep=90),
     Column("messages", "", 9, keep=60, align="right"),
     Column("bytes", "", 8, keep=40, align="right"),
     Column("synced", "", 10, keep=50, align="right"),
-    Column("rate", "", 8, keep=70, align="right"),
+    Column("rate", "", 7, keep=70, align="right"),
 )
 
 

@@ -25,6 +25,17 @@ COLUMNS = (
     Column("next", "Next", 9, keep=20, align="right"),
     Column("watch", "Watch", 5, keep=30),
 )
+QUIET_COLUMNS = (
+    Column("name", "Folder", 24, keep=100, share=True),
+    Column("use", "Use", 9, keep=10),
+    Column("messages", "Messages", 10, keep=90, align="right"),
+    Column("bytes", "Size", 8, keep=60, align="right"),
+    Column("progress", "Progress", 10, keep=80),
+    Column("synced", "Synced", 10, keep=70, align="right"),
+    Column("next", "Next", 9, keep=20, align="right"),
+    Column("watch", "Watch", 5, keep=50),
+)
+"""While nothing is on its way, names have the room of the bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +59,22 @@ class FolderTable(RowList):
 
     def show(self, lines: Sequence[Progress], now: float, *, with_account: bool) -> None:
         """Show these folders, with the account before the name if `with_account`; the cursor stays on its folder."""
-        here = self.selected
+        # Who has not moved the cursor is shown the first row, whatever that comes to be.
+        here = self.selected if self.cursor else None
+        columns = self.columns
         self._lines, self._now, self._with_account = lines, now, with_account
+        if columns is not self.columns:
+            self.redraw()
         self.set_rows(len(lines))
         if here is not None:
             places = [number for number, line in enumerate(lines) if line.folder.id == here.id]
             if places:
                 self.cursor = places[0]
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns for what there is to show."""
+        return COLUMNS if any(line.folder.remaining for line in self._lines) else QUIET_COLUMNS
 
     @property
     def selected(self) -> Folder | None:
@@ -64,7 +84,7 @@ class FolderTable(RowList):
     def draw_row(self, index: int, width: int) -> list[Strip]:
         shown = self._lines[index]
         line = self.line()
-        for number, (column, cells) in enumerate(layout(COLUMNS, width)):
+        for number, (column, cells) in enumerate(layout(self.columns, width)):
             line.gap(2 if number else 0)
             self._cell(line, shown, column, cells)
         return [line.strip(width)]
@@ -125,11 +145,18 @@ class FolderHeadings(Inked):
     def __init__(self, table: FolderTable) -> None:
         super().__init__()
         self._table = table
+        self._shown = table.columns
+
+    def follow(self) -> None:
+        """The table may have other columns now."""
+        if self._table.columns is not self._shown:
+            self._shown = self._table.columns
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         line = self.line().gap(1)
         inner = self._table.scrollable_content_region.width - 1
-        for number, (column, cells) in enumerate(layout(COLUMNS, inner) if inner > 0 else []):
+        for number, (column, cells) in enumerate(layout(self._table.columns, inner) if inner > 0 else []):
             line.gap(2 if number else 0).add(column.title, "muted", cells, column.align)
         return self.finish(line.strip(width))
