@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mailsync.errors import MailsyncError
+from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.worker import Handler, Outcome
 from mailsync.model import AccountResult, sync_document
 from mailsync.privacy.log import get_logger
@@ -90,22 +90,19 @@ class Handlers:
         self, mirror: AccountMirror, params: dict[str, Any], stopping: Callable[[], bool]
     ) -> list[Verdict]:
         verdicts: list[Verdict] = []
-        present = await self._store.aread(lambda connection: folders.present(connection, mirror.account_id))
-        only = params.get("folders") or list(present)
         try:
             async with self._syncing[mirror.name], mirror.pool.session() as session:
-                for name in only:
+                present = await self._store.aread(lambda c: folders.present(c, mirror.account_id))
+                for name in params.get("folders") or list(present):
                     if stopping():
-                        break
+                        raise Interrupted
                     if name not in present:
                         verdicts.append(Verdict(mirror.name, name, error="not mirrored"))
                         continue
+                    folder, deep = present[name], bool(params.get("deep"))
                     try:
-                        verdicts.append(
-                            await verify_folder(
-                                self._store, session, mirror.name, present[name], deep=bool(params.get("deep"))
-                            )
-                        )
+                        async with mirror.locks[folder.id]:  # what a monitor stores meanwhile would look like a fault
+                            verdicts.append(await verify_folder(self._store, session, mirror.name, folder, deep=deep))
                     except MailsyncError as error:
                         if error.scope in ("account", "engine"):
                             raise

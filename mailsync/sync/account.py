@@ -85,7 +85,8 @@ class AccountMirror:
             preset = PRESETS.get(self.config.provider)
             if type(error) is SignInFailed and preset is not None and preset.hint:
                 error.hint = preset.hint
-            await self.note_failure(error)
+            if not self.syncing:  # else the sync goes on with fewer connections, or says itself how it ended
+                await self.note_failure(error)
             raise
         server = " ".join(value for key, value in session.server_id.items() if key in ("name", "version") and value)
 

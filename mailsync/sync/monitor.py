@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from mailsync.config.selection import is_selected
-from mailsync.errors import FolderDoubt, MailsyncError
+from mailsync.errors import FolderDoubt, Interrupted, MailsyncError
 from mailsync.imap.session import Session
 from mailsync.store import accounts, folders
 from mailsync.sync.account import AccountMirror
@@ -46,9 +46,12 @@ class Monitor:
             try:
                 await self._watch()
                 return
+            except Interrupted:
+                return
             except MailsyncError as error:
                 self.mirror.resting = "disconnected"
-                await self.mirror.note_failure(error)
+                if error.scope in ("account", "engine"):
+                    await self.mirror.note_failure(error)
                 if error.retry == "never":
                     return
             if asyncio.get_running_loop().time() - started > BACKOFF_SECONDS[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,12 @@ import pytest
 from mailsync.engine import engine as engine_module
 from mailsync.engine.engine import Engine
 from mailsync.model import FolderResult
+from mailsync.store import jobs
 from mailsync.sync import monitor
 from mailsync.sync.folder import FolderSync
 from tests.engine import driver
 from tests.servers.dovecot import PLAIN_IMAP4REV1, Dovecot
-from tests.servers.fake import FakeServer, Mail, box, letter
+from tests.servers.fake import Command, FakeServer, Link, Mail, box, letter
 from tests.servers.pymap_server import Pymap
 from tests.sync.rig import ACCOUNT, Rig
 
@@ -162,6 +164,56 @@ def test_never_more_connections_than_allowed(
                 most[0] = max(most[0], sum(link.open for link in server.links))
                 time.sleep(0.002)
         assert watchers < most[0] <= ceiling
+
+
+def test_a_watched_folder_that_cannot_be_opened_is_its_own_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(link: Link, command: Command) -> bool:
+        await link.ok(command, "[NOPERM] not yours", "NO")
+        return True
+
+    boxes = {"INBOX": box(5), "Sent": box(2)}
+    with FakeServer(boxes) as server, Rig(tmp_path, server.port) as rig, engine(rig, monkeypatch):
+        server.hooks["EXAMINE"] = refuse
+        server.cut_all()
+        until(lambda: server.verbs().count("EXAMINE") > 4)
+        assert rig.execute("SELECT state FROM accounts")[0][0] in ("connecting", "authenticated")
+        server.hooks.clear()
+        server.boxes["INBOX"].messages[6] = Mail(letter(6))
+        until(lambda: 6 in rig.uids("INBOX"))
+        until(lambda: watched(rig) == {"INBOX": "idle"})
+        until(lambda: rig.execute("SELECT state, error FROM accounts") == [("watching", None)])
+
+
+def test_mail_that_arrives_during_a_verify_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeServer({"INBOX": box(5)}) as server, Rig(tmp_path, server.port) as rig, engine(rig, monkeypatch):
+
+        async def listed(link: Link, command: Command) -> bool:
+            if b"BODY" in command.text or 6 in server.boxes["INBOX"].messages:
+                return False
+            await server._fetch(link, command)
+            server.boxes["INBOX"].messages[6] = Mail(letter(6))
+            server.push(b"* 6 EXISTS\r\n")
+            await asyncio.sleep(0.5)  # long enough for a monitor to store it
+            await link.ok(command)
+            return True
+
+        server.hooks["UID FETCH"] = listed
+        job_id = rig.store.write(lambda c: jobs.insert(c, "verify", 1.0, params={"deep": True})).result()
+        until(lambda: rig.execute("SELECT status FROM jobs WHERE id = ?", job_id)[0][0] in ("completed", "failed"))
+        assert rig.execute("SELECT status, error FROM jobs WHERE id = ?", job_id) == [("completed", None)]
+        until(lambda: rig.uids("INBOX") == [1, 2, 3, 4, 5, 6])
+
+
+def test_a_monitor_that_is_stopped_at_work_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeServer({"INBOX": box(300, size=5000)}) as server, Rig(tmp_path, server.port) as rig:
+        with engine(rig, monkeypatch) as running:
+            server.boxes["INBOX"].messages |= box(3000, size=5000).messages
+            server.push(b"* 1 EXPUNGE\r\n* 3000 EXISTS\r\n")
+            until(lambda: len(rig.uids("INBOX")) > 300)
+            running.stop()
+        assert rig.execute("SELECT state FROM accounts") == [("disconnected",)]
 
 
 async def test_arrivals_are_not_stored_under_another_uidvalidity(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from mailsync.errors import CommandRefused, ConnectionLost
+from mailsync.errors import CommandRefused, ConnectionLost, Throttled
 from mailsync.imap import session as session_module
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
@@ -189,3 +189,46 @@ async def test_the_pool_never_opens_more_than_its_ceiling(server: FakeServer) ->
     assert len(server.links) == 3
     await pool.close()
     assert server.verbs().count("LOGOUT") == 3
+
+
+@pytest.mark.parametrize("refusal", ["[LIMIT] enough", "[UNAVAILABLE] maximum number of connections exceeded"])
+async def test_the_pool_makes_do_with_what_the_server_allows(server: FakeServer, refusal: str) -> None:
+    async def at_most_two(link: Link, command: Command) -> bool:
+        if sum(one.open for one in server.links) <= 2:
+            return False
+        await link.ok(command, refusal, "NO")
+        return True
+
+    server.hooks["LOGIN"] = at_most_two
+    pool = Pool(lambda: open_session(server), 4)
+    done = 0
+
+    async def use() -> None:
+        nonlocal done
+        async with pool.session() as session:
+            await asyncio.sleep(0.02)
+            await session.noop()
+            done += 1
+
+    await asyncio.gather(*(use() for _ in range(12)))
+    assert done == 12
+    assert pool.ceiling == 2
+    assert len(server.links) == 4  # two that were refused, and no further ones
+    await pool.close()
+    assert pool.ceiling == 4  # perhaps it was another client that held them
+
+
+async def test_the_pool_does_not_wait_for_a_server_that_allows_nobody(server: FakeServer) -> None:
+    async def refuse(link: Link, command: Command) -> bool:
+        await link.ok(command, "[LIMIT] enough", "NO")
+        return True
+
+    server.hooks["LOGIN"] = refuse
+    pool = Pool(lambda: open_session(server), 4)
+
+    async def use() -> None:
+        async with pool.session():
+            pass
+
+    results = await asyncio.wait_for(asyncio.gather(*(use() for _ in range(3)), return_exceptions=True), 5)
+    assert [type(result) for result in results] == [Throttled] * 3

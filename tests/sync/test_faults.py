@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -150,3 +150,13 @@ async def test_a_server_that_is_away(line: tuple[FaultProxy, Dovecot, str], tmp_
         result = await rig.try_sync()
         assert (result.exit_code, result.hint) == (4, "check host and port")
         assert "refused the connection" in (result.error or "")
+
+
+async def test_a_server_that_allows_few_connections(start_dovecot: Callable[..., Dovecot], tmp_path: Path) -> None:
+    server = start_dovecot(extra="mail_max_userip_connections = 1\n")
+    for name in ("INBOX", "a", "b", "c"):
+        server.fill("alice", name, [(noise(number), (), None) for number in range(20)])
+    with Rig(tmp_path, server.port) as rig:
+        results = await rig.sync()
+        assert {name: one.new for name, one in results.items()} == {"INBOX": 20, "a": 20, "b": 20, "c": 20}
+        assert rig.execute("SELECT state, error FROM accounts") == [("disconnected", None)]
