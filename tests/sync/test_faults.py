@@ -153,9 +153,12 @@ async def test_a_server_that_is_away(line: tuple[FaultProxy, Dovecot, str], tmp_
 
 
 async def test_a_server_that_allows_few_connections(start_dovecot: Callable[..., Dovecot], tmp_path: Path) -> None:
-    server = start_dovecot(extra="mail_max_userip_connections = 1\n")
-    for name in ("INBOX", "a", "b", "c"):
-        server.fill("alice", name, [(noise(number), (), None) for number in range(20)])
+    server = start_dovecot(extra="mail_max_userip_connections = 2\n")
+    with server.client("alice") as client:  # one connection: the server notices late that one has ended
+        for name in ("INBOX", "a", "b", "c"):
+            if name != "INBOX":
+                client.create(name)
+            client.append_many(name, [(noise(number), (), None) for number in range(20)])
     with Rig(tmp_path, server.port) as rig:
         results = await rig.sync()
         assert {name: one.new for name, one in results.items()} == {"INBOX": 20, "a": 20, "b": 20, "c": 20}
