@@ -62,6 +62,7 @@ class MessageList(RowList):
     """The messages of one folder, newest first. The cursor stays on its message whatever arrives or goes."""
 
     BINDING_GROUP_TITLE = "Messages"
+    leaps = True
 
     class Read(Message):
         """A reading is done. `ids` is None when it failed; `complete` is False for the beginning of a long list."""

@@ -58,6 +58,10 @@ class RowList(LineView):
     class Chosen(Moved):
         """The row under the cursor was opened, by key or by a click."""
 
+    leaps: ClassVar[bool] = False
+    """A cursor that steps out of view moves the view by a third of it and not by a line: then one key in many draws
+    the whole list, which is 13 kB to a terminal that may be far away, and the others two lines of it."""
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._count = 0
@@ -229,15 +233,17 @@ class RowList(LineView):
         self.post_message(self.Moved(self, new))
 
     def show_cursor(self) -> None:
-        """Scroll as little as shows the row under the cursor."""
+        """Scroll so far that the row under the cursor is in view."""
         height = self.scrollable_content_region.height
         top, below = self.cursor * self._item_height, (self.cursor + 1) * self._item_height
         if height <= 0:
             return
-        if top < self.scroll_offset.y:
-            self.jump(top)
-        elif below > self.scroll_offset.y + height:
-            self.jump(below - height)
+        above, under = self.scroll_offset.y - top, below - self.scroll_offset.y - height
+        leap = height // 3 if self.leaps else 0
+        if above > 0:
+            self.jump(top - (leap if above <= leap else 0))
+        elif under > 0:
+            self.jump(below - height + (leap if under <= leap else 0))
 
     def _page(self) -> int:
         return max(1, self.scrollable_content_region.height // self._item_height - 1)
