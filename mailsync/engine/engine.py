@@ -198,7 +198,7 @@ class Engine:
             except (StoreError, sqlite3.Error) as error:  # a full disk: the cursor stands
                 log.error("pipeline_failed", error=type(error).__name__)
             if self._stopping:
-                return
+                return runner.close()
             await committed.wait()
 
     async def _monitor(self, mirror: AccountMirror) -> None:

@@ -8,6 +8,7 @@ of the raw bytes without, 49 % with it; level 3 gains another 1 % for half as mu
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 import threading
@@ -107,6 +108,24 @@ def unpack(connection: sqlite3.Connection, frame: bytes, size: int) -> bytes:
     except zstandard.ZstdError as error:
         raise StoreError("a stored message is damaged", hint="see: mailsync verify --deep") from error
     return result
+
+
+def unpack_many(connection: sqlite3.Connection, frames: list[tuple[bytes, int]]) -> list[bytes | None]:
+    """Many messages as (frame, raw size), whole; None for a damaged one. Holds the interpreter lock little."""
+    kinds: dict[Any, list[int]] = {}
+    for number, (frame, _) in enumerate(frames):
+        kinds.setdefault(_decompressor(connection, frame), []).append(number)
+    found: list[bytes | None] = [None] * len(frames)
+    for decompressor, numbers in kinds.items():
+        try:
+            whole = decompressor.multi_decompress_to_buffer([frames[number][0] for number in numbers], threads=1)
+            for number, body in zip(numbers, whole, strict=True):
+                found[number] = body.tobytes()
+        except (zstandard.ZstdError, ValueError):  # one is damaged, or empty: each by itself
+            for number in numbers:
+                with contextlib.suppress(StoreError):
+                    found[number] = unpack(connection, *frames[number])
+    return found
 
 
 def unpack_head(connection: sqlite3.Connection, frame: bytes) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
 from mailsync.errors import StoreError
-from mailsync.store.codec import HEAD, Packed, unpack, unpack_head
+from mailsync.store.codec import HEAD, Packed, unpack, unpack_head, unpack_many
+
+PAGE_BYTES = 1 << 19
+"""Raw bytes a page of `frames_after` holds at most, and a message more."""
 
 
 def add(connection: sqlite3.Connection, packed: Packed) -> None:
@@ -31,14 +33,33 @@ def load(connection: sqlite3.Connection, content_id: int) -> bytes | None:
     return unpack(connection, row[1], row[0]) if row else None
 
 
-def heads_after(connection: sqlite3.Connection, position: int, limit: int) -> Iterator[tuple[int, bytes | None]]:
-    """Up to `limit` contents with an id above `position`, ascending, as (id, first `HEAD` bytes; None if damaged)."""
+def frames_after(connection: sqlite3.Connection, position: int, limit: int) -> list[tuple[int, int, bytes]]:
+    """Up to `limit` contents with an id above `position`, ascending: (id, raw size, start of the frame), for `heads`.
+
+    A page ends with the content that takes it past PAGE_BYTES.
+    """
     rows = connection.execute(
         "SELECT id, size, iif(size > ?1, substr(body, 1, ?1), body) FROM contents WHERE id > ?2 ORDER BY id LIMIT ?3",
         (HEAD, position, limit),
     )
-    for content_id, size, frame in rows:
-        try:
-            yield content_id, unpack(connection, frame, size) if size <= HEAD else unpack_head(connection, frame)
-        except StoreError:
-            yield content_id, None
+    page, total = [], 0
+    for row in rows:
+        page.append((row[0], row[1], row[2]))
+        total += min(row[1], HEAD)
+        if total > PAGE_BYTES:
+            break
+    return page
+
+
+def heads(connection: sqlite3.Connection, page: list[tuple[int, int, bytes]]) -> list[tuple[int, bytes | None]]:
+    """(id, first `HEAD` bytes of the message; None if damaged) for each of `page`, in bulk."""
+    short = unpack_many(connection, [(frame, size) for _, size, frame in page if size <= HEAD])
+    whole = iter(short)
+    return [(number, next(whole) if size <= HEAD else _head(connection, frame)) for number, size, frame in page]
+
+
+def _head(connection: sqlite3.Connection, frame: bytes) -> bytes | None:
+    try:
+        return unpack_head(connection, frame)
+    except StoreError:
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,15 @@ def all_of(store: Store) -> set[bytes]:
         return {contents.load(connection, content_id) or b"" for content_id in ids}
 
 
+def all_heads(connection: sqlite3.Connection) -> list[tuple[int, bytes | None]]:
+    page = contents.frames_after(connection, 0, 100)
+    found = contents.heads(connection, page)
+    while page:
+        page = contents.frames_after(connection, page[-1][0], 100)
+        found += contents.heads(connection, page)
+    return found
+
+
 @settings(max_examples=50, deadline=None)
 @given(bodies=st.lists(st.binary(max_size=3000), max_size=8))
 def test_bytes_are_sacred(tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]) -> None:
@@ -62,7 +72,7 @@ def test_empty_tiny_and_huge_messages(tmp_path: Path) -> None:
     keep(store, store.codec.pack([noise[:5]]))
     assert all_of(store) == {*bodies, noise[:5]}
     with store.read() as connection:
-        heads = [head for _, head in contents.heads_after(connection, 0, 100)]
+        heads = [head for _, head in all_heads(connection)]
     assert {head for head in heads if head and len(head) < 1000} == {b"\0", b"\r\n", noise[:5]}
     long = [head for head in heads if head and len(head) >= 1000]
     assert [len(head) > HEAD * 0.9 for head in long] == [True, True]
@@ -134,6 +144,6 @@ def test_a_damaged_frame_is_one_error(tmp_path: Path) -> None:
     with store.read() as connection:
         with pytest.raises(StoreError, match="damaged"):
             contents.load(connection, 1)
-        assert list(contents.heads_after(connection, 0, 10)) == [(1, None), (2, mail(2))]
+        assert all_heads(connection) == [(1, None), (2, mail(2))]
         assert contents.load(connection, 3) is None
     store.close()

@@ -159,3 +159,4 @@ class Builder:
         runner = Runner(self.store, lambda: NOW)
         while runner.step():
             pass
+        runner.close()
