@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils.db import Database
 
-VERSION = 1
+VERSION = 2
 
 _MIGRATION_1 = """
 CREATE TABLE accounts (
@@ -192,6 +192,79 @@ LEFT JOIN contents c ON c.id = m.content_id
 LEFT JOIN envelopes e ON e.content_id = m.content_id;
 """
 
+_MIGRATION_2 = """
+ALTER TABLE accounts ADD COLUMN resumes_at REAL;
+ALTER TABLE accounts ADD COLUMN line TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN mailboxid TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN full_scan_at REAL;
+ALTER TABLE folders ADD COLUMN why TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN outside TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN selection TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN resets INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folders ADD COLUMN reset_at REAL;
+ALTER TABLE folders ADD COLUMN pushed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folders ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folders ADD COLUMN pushed_since REAL;
+ALTER TABLE messages ADD COLUMN emailid TEXT;
+ALTER TABLE messages ADD COLUMN threadid TEXT;
+ALTER TABLE messages ADD COLUMN withheld TEXT NOT NULL DEFAULT '';
+CREATE INDEX messages_by_emailid ON messages (emailid) WHERE emailid IS NOT NULL;
+ALTER TABLE removed_messages ADD COLUMN emailid TEXT;
+ALTER TABLE removed_messages ADD COLUMN threadid TEXT;
+CREATE INDEX removed_by_emailid ON removed_messages (emailid) WHERE emailid IS NOT NULL;
+CREATE INDEX envelopes_by_message_id ON envelopes (message_id);
+CREATE TABLE labels (
+    id INTEGER PRIMARY KEY,
+    account_id INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    UNIQUE (account_id, name)
+);
+CREATE TABLE message_labels (
+    message_id INTEGER NOT NULL REFERENCES messages(id) ON DELETE CASCADE,
+    label_id INTEGER NOT NULL REFERENCES labels(id) ON DELETE CASCADE,
+    PRIMARY KEY (message_id, label_id)
+) WITHOUT ROWID;
+CREATE INDEX message_labels_by_label ON message_labels (label_id, message_id);
+CREATE TABLE traffic (
+    account_id INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
+    day TEXT NOT NULL,
+    received INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account_id, day)
+) WITHOUT ROWID;
+CREATE TABLE probes (
+    account_id INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    learned_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    PRIMARY KEY (account_id, name)
+) WITHOUT ROWID;
+CREATE TABLE connections (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    state TEXT NOT NULL,
+    folder TEXT NOT NULL DEFAULT '',
+    compressed INTEGER NOT NULL DEFAULT 0,
+    opened_at REAL NOT NULL,
+    changed_at REAL NOT NULL,
+    received INTEGER NOT NULL DEFAULT 0,
+    detail TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE certificates (
+    folder_id INTEGER PRIMARY KEY REFERENCES folders(id) ON DELETE CASCADE,
+    at REAL NOT NULL,
+    uidvalidity INTEGER NOT NULL,
+    highestmodseq INTEGER,
+    messages INTEGER NOT NULL,
+    uids_digest TEXT NOT NULL,
+    contents_digest TEXT NOT NULL,
+    exceptions TEXT NOT NULL DEFAULT '[]',
+    verified_at REAL,
+    deep INTEGER NOT NULL DEFAULT 0
+)
+"""
+
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply every migration that `connection`'s database lacks; each in a transaction of its own."""
@@ -202,6 +275,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     @migrations()
     def m001_initial(db: Database) -> None:
         _run(db, _MIGRATION_1, 1)
+
+    @migrations()
+    def m002_mirror_engine(db: Database) -> None:
+        _run(db, _MIGRATION_2, 2)
 
     migrations.apply(sqlite_utils.Database(connection))
 
