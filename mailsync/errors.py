@@ -2,7 +2,8 @@
 
     MailsyncError                    exit 1, engine,  never
      |- UsageError                   exit 2           the command line is wrong
-     |   `- ConfigError              exit 2           config.toml is wrong (file, line, key)
+     |   |- ConfigError              exit 2           config.toml is wrong (file, line, key)
+     |   `- QueryError               exit 2           a query cannot be understood, or not be asked of a server (column)
      |- NotFound                     exit 1           no such message, folder or account row
      |- StoreError                   exit 1           the database file cannot be used
      |   |- NewerSchema              exit 2           written by a newer mailsync
@@ -65,6 +66,17 @@ class UsageError(MailsyncError):
 
 class ConfigError(UsageError):
     """The configuration is wrong."""
+
+
+class QueryError(UsageError):
+    """The query is wrong.
+
+    `column` counts its characters from 1 and is told with the message.
+    """
+
+    def __init__(self, message: str, column: int, *, hint: str | None = None, scope: Scope | None = None) -> None:
+        super().__init__(f"column {column}: {message}", hint=hint, scope=scope)
+        self.column = column
 
 
 class NotFound(MailsyncError):
@@ -131,6 +143,13 @@ class ConnectionLost(Unreachable):
 
 class Throttled(Unreachable):
     """The server asks us to slow down."""
+
+    resume_after: float | None
+    """Seconds from now that it asks for, None when it does not say."""
+
+    def __init__(self, message: str = "", *, hint: str | None = None, resume_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.resume_after = resume_after
 
 
 class ProtocolError(MailsyncError):
