@@ -266,7 +266,7 @@ class ScriptedServer(ABC):
 
     async def idle(self, link: Link) -> None:
         """What follows IDLE, up to DONE."""
-        await link.send(b"+ idling\r\n")
+        link.say(b"+ idling\r\n")
         link.idling = True
         assert (await link.line()).upper() == b"DONE"
         link.idling = False
