@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from mailsync.model import AccountState
+from mailsync.store.probes import THROTTLED
 
 
 def ensure(connection: sqlite3.Connection, accounts: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -38,14 +39,33 @@ def needs_login(connection: sqlite3.Connection, name: str) -> bool:
     return row is not None and row[0] == "needs_login"
 
 
+def resumes_at(connection: sqlite3.Connection, name: str) -> float | None:
+    """When an account that backs off is tried again by itself (Unix seconds); None for one that does not."""
+    row = connection.execute("SELECT resumes_at FROM accounts WHERE name = ?", (name,)).fetchone()
+    return row[0] if row is not None else None
+
+
 def set_state(
-    connection: sqlite3.Connection, name: str, state: AccountState, at: float, detail: str = "", hint: str = ""
+    connection: sqlite3.Connection,
+    name: str,
+    state: AccountState,
+    at: float,
+    detail: str = "",
+    hint: str = "",
+    *,
+    resumes_at: float | None = None,
 ) -> None:
+    """The account's state from `at` on; `resumes_at` is when it ends by itself."""
     connection.execute(
-        """UPDATE accounts SET state_since = iif(state = ?, state_since, ?), state = ?, state_detail = ?, state_hint = ?
-           WHERE name = ?""",
-        (state, at, state, detail, hint, name),
+        """UPDATE accounts SET state_since = iif(state = ?, state_since, ?), state = ?, state_detail = ?,
+                  state_hint = ?, resumes_at = ? WHERE name = ?""",
+        (state, at, state, detail, hint, resumes_at, name),
     )
+
+
+def set_line(connection: sqlite3.Connection, name: str, line: str) -> None:
+    """Whether connections are compressed, and why, as one line for people."""
+    connection.execute("UPDATE accounts SET line = ? WHERE name = ?", (line, name))
 
 
 def set_server(connection: sqlite3.Connection, name: str, server: str, capabilities: Iterable[str]) -> None:
@@ -66,7 +86,16 @@ def finish_sync(connection: sqlite3.Connection, name: str, at: float, error: str
 
 
 def reset_states(connection: sqlite3.Connection, at: float, *, problems: bool) -> None:
-    """Nothing is connected or syncing. `problems` also forgets those that wait for a person: try again once."""
+    """Nothing is connected or syncing. `problems` also forgets those that wait for a person: try again once.
+
+    A pause that the server asked for holds whoever runs the engine; one of our own ends with it.
+    """
+    connection.execute(
+        """UPDATE accounts SET resumes_at = (SELECT expires_at FROM probes
+               WHERE account_id = accounts.id AND probes.name = ? AND expires_at > ?)
+           WHERE resumes_at IS NOT NULL""",
+        (THROTTLED, at),
+    )
     kept = "" if problems else "AND state NOT IN ('needs_login', 'needs_consent', 'error')"
     connection.execute(
         f"""UPDATE accounts SET state = 'disconnected', state_detail = '', state_hint = '', state_since = ?

@@ -1,4 +1,4 @@
-"""FETCH as a stream, and the pool of sessions, against a scripted server."""
+"""FETCH as a stream, against a scripted server."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from mailsync.errors import CommandRefused, ConnectionLost, Throttled
+from mailsync.errors import CommandRefused, ConnectionLost
 from mailsync.imap import session as session_module
 from mailsync.imap.connect import Endpoint
-from mailsync.imap.pool import Pool
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
 from tests.servers.fake import Command, FakeServer, Link, box
@@ -128,107 +127,3 @@ async def test_a_no_at_the_end_is_noted_and_a_bad_is_an_error(server: FakeServer
     with pytest.raises(CommandRefused, match="does not understand FETCH"):
         await fetched(session)
     assert session.closed is None
-
-
-# The pool
-
-
-async def test_the_pool_gives_no_poisoned_connection_back(server: FakeServer) -> None:
-    pool = Pool(lambda: open_session(server), 2)
-    async with pool.session() as first:
-        await first.noop()
-    async with pool.session() as again:
-        assert again is first
-
-    async def hang(link: Link, command: Command) -> bool:
-        await link.closed()
-        return True
-
-    server.hooks["NOOP"] = hang
-
-    async def use() -> None:
-        async with pool.session() as session:
-            await session.noop()
-
-    task = asyncio.create_task(use())
-    await asyncio.sleep(0.05)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert first.closed is not None
-    server.hooks.clear()
-    async with pool.session() as fresh:
-        assert fresh is not first
-        await fresh.noop()
-
-    async def fail() -> None:
-        async with pool.session() as session:
-            assert session is fresh
-            raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        await fail()
-    assert fresh.closed is not None  # nobody knows where it stopped
-    await pool.close()
-
-
-async def test_the_pool_never_opens_more_than_its_ceiling(server: FakeServer) -> None:
-    pool = Pool(lambda: open_session(server), 3)
-    busy = most = 0
-
-    async def use() -> None:
-        nonlocal busy, most
-        async with pool.session() as session:
-            busy += 1
-            most = max(most, busy)
-            await session.noop()
-            busy -= 1
-
-    await asyncio.gather(*(use() for _ in range(20)))
-    assert most == 3
-    assert len(server.links) == 3
-    await pool.close()
-    assert server.verbs().count("LOGOUT") == 3
-
-
-@pytest.mark.parametrize("refusal", ["[LIMIT] enough", "[UNAVAILABLE] maximum number of connections exceeded"])
-async def test_the_pool_makes_do_with_what_the_server_allows(server: FakeServer, refusal: str) -> None:
-    async def at_most_two(link: Link, command: Command) -> bool:
-        if sum(one.open for one in server.links) <= 2:
-            return False
-        await link.ok(command, refusal, "NO")
-        return True
-
-    server.hooks["LOGIN"] = at_most_two
-    pool = Pool(lambda: open_session(server), 4)
-    done = 0
-
-    async def use() -> None:
-        nonlocal done
-        async with pool.session() as session:
-            await asyncio.sleep(0.02)
-            await session.noop()
-            done += 1
-
-    await asyncio.gather(*(use() for _ in range(12)))
-    assert done == 12
-    assert pool.ceiling == 2
-    assert len(server.links) == 4  # two that were refused, and no further ones
-    await pool.close()
-    assert pool.ceiling == 4  # perhaps it was another client that held them
-
-
-async def test_the_pool_does_not_wait_for_a_server_that_allows_nobody(server: FakeServer) -> None:
-    async def refuse(link: Link, command: Command) -> bool:
-        await link.ok(command, "[LIMIT] enough", "NO")
-        return True
-
-    server.hooks["LOGIN"] = refuse
-    pool = Pool(lambda: open_session(server), 4)
-
-    async def use() -> None:
-        async with pool.session():
-            pass
-
-    results = await asyncio.wait_for(asyncio.gather(*(use() for _ in range(3)), return_exceptions=True), 5)
-    assert [type(result) for result in results] == [Throttled] * 3
