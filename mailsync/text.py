@@ -1,7 +1,8 @@
 """`safe_text()`: the one gate for any server- or message-derived string that a person will see.
 
 A subject, a folder name or a server's greeting may carry terminal escapes, bidirectional overrides or
-invisible characters. Storage keeps the raw string; everything shown goes through here first.
+invisible characters. Storage keeps the raw string; everything shown goes through here first. Beside it, numbers as a
+person reads them.
 """
 
 from __future__ import annotations
@@ -41,3 +42,25 @@ def safe_block(value: str) -> str:
     """Like `safe_text`, for a text of many lines: line feeds stay, tabs become spaces."""
     value = value.replace("\r\n", "\n").replace("\r", "\n").expandtabs(8)
     return _UNSAFE_BUT_BREAKS.sub(_visible, value)
+
+
+def size(number: int) -> str:
+    """Bytes in decimal units: `812 B`, `45.1 kB`, `1.2 GB`; at most 8 characters."""
+    if number < 1000:
+        return f"{number} B"
+    units = ["TB", "GB", "MB", "kB"]
+    value, unit = number / 1000, units.pop()
+    while value >= 999.95 and units:
+        value, unit = value / 1000, units.pop()
+    return f"{value:.1f} {unit}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit: `40 s`, `3 min`, `2 h`, `5 d`."""
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h"
+    return f"{int(seconds // 86400)} d"

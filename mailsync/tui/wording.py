@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+from mailsync.text import size as size
+from mailsync.text import span as span
+
 UNKNOWN = "—"
 
 
@@ -14,28 +17,6 @@ def count(number: int) -> str:
 
 def messages(number: int) -> str:
     return "1 message" if number == 1 else f"{number:,} messages"
-
-
-def size(number: int) -> str:
-    """Bytes in decimal units: `812 B`, `45.1 kB`, `1.2 GB`; at most 8 characters."""
-    if number < 1000:
-        return f"{number} B"
-    units = ["TB", "GB", "MB", "kB"]
-    value, unit = number / 1000, units.pop()
-    while value >= 999.95 and units:
-        value, unit = value / 1000, units.pop()
-    return f"{value:.1f} {unit}"
-
-
-def span(seconds: float) -> str:
-    """A length of time in its largest unit: `40 s`, `3 min`, `2 h`, `5 d`."""
-    if seconds < 60:
-        return f"{int(seconds)} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min"
-    if seconds < 86400:
-        return f"{int(seconds // 3600)} h"
-    return f"{int(seconds // 86400)} d"
 
 
 def ago(moment: float | None, now: float) -> str:

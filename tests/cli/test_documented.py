@@ -41,6 +41,7 @@ def test_the_commands_of_this_version() -> None:
         "db stats",
         "demo",
         "export eml",
+        "health",
         "show",
         "status",
         "sync",
