@@ -14,6 +14,7 @@ from typing import Any, Literal
 from mailsync.privacy import consent
 from mailsync.store import schema
 from mailsync.store.health import Account, Facts, Folder
+from mailsync.store.probes import THROTTLED
 from mailsync.text import size, span
 
 Status = Literal["pass", "warn", "fail"]
@@ -231,12 +232,13 @@ def _connection(facts: Facts, account: Account, *, running: bool, now: float) ->
         return
     if account.last_sync_at is not None or account.capabilities:
         yield Check("sign_in", "pass", "the server accepted it", account=name)
-    if not running:
-        return
     waits = account.resumes_at - now if account.resumes_at is not None else 0.0
+    if not running and waits <= 0:
+        return
     since = now - account.state_since if account.state_since is not None else 0.0
     if account.state in ("backing_off", "paused") or waits > 0:
-        told = what or ("backing off" if account.state == "backing_off" else "paused")
+        asked = next((each.value for each in facts.probes if (each.account, each.name) == (name, THROTTLED)), "")
+        told = what or asked or ("paused" if account.state == "paused" else "backing off")
         resumes = f"; goes on in {span(waits)}" if waits > 0 else ""
         yield Check("connection", "warn", told + resumes, hint, name)
     elif account.state == "connecting" and since > CONNECTING_SECONDS:

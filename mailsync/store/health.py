@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailsync.model import AccountState
-from mailsync.store import onestep
+from mailsync.store import connections, onestep, traffic
 
 WAL_SUFFIX = "-wal"
+QUIRKS = "quirks"
+"""The probe that holds which known quirks of servers matched: a JSON list of [name, why]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +68,8 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """A connection that an engine has open. `received` in bytes; times in Unix seconds."""
-
-    id: int
-    account: str
-    purpose: str
-    state: str
-    folder: str
-    compressed: bool
-    opened_at: float
-    changed_at: float
-    received: int
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class Probe:
-    """Something that a server was found to do, believed until `expires_at`."""
+    """Something that an account's server was found to do, not expired yet."""
 
     account: str
     name: str
@@ -97,7 +84,7 @@ class Facts:
 
     accounts: tuple[Account, ...] = ()
     folders: tuple[Folder, ...] = ()
-    connections: tuple[Connection, ...] = ()
+    connections: tuple[connections.Row, ...] = ()
     probes: tuple[Probe, ...] = ()
     granted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Consent scopes by account name."""
@@ -134,17 +121,13 @@ def read(connection: sqlite3.Connection, now: float) -> Facts:
            FROM folders f JOIN accounts a ON a.id = f.account_id WHERE f.gone_at IS NULL
            ORDER BY a.position, a.name, f.name""",
     )
-    connections = onestep.rows(
-        connection,
-        10,
-        """SELECT id, account, purpose, state, folder, compressed, opened_at, changed_at, received, detail
-           FROM connections ORDER BY account, id""",
-    )
     probes = onestep.rows(
         connection,
         5,
         """SELECT a.name, p.name, p.value, p.learned_at, p.expires_at
-           FROM probes p JOIN accounts a ON a.id = p.account_id ORDER BY a.position, a.name, p.name""",
+           FROM probes p JOIN accounts a ON a.id = p.account_id WHERE p.expires_at > ?
+           ORDER BY a.position, a.name, p.name""",
+        (now,),
     )
     granted: dict[str, set[str]] = {}
     for name, scope in onestep.rows(connection, 2, "SELECT account, scope FROM consents WHERE revoked_at IS NULL"):
@@ -158,15 +141,14 @@ def read(connection: sqlite3.Connection, now: float) -> Facts:
     received = onestep.rows(
         connection,
         2,
-        """SELECT a.name, t.received FROM traffic t JOIN accounts a ON a.id = t.account_id
-           WHERE t.day = date(?, 'unixepoch')""",
-        (int(now),),
+        "SELECT a.name, t.received FROM traffic t JOIN accounts a ON a.id = t.account_id WHERE t.day = ?",
+        (traffic.day_of(now),),
     )
     page_size = one("PRAGMA page_size")
     return Facts(
         tuple(Account(*row) for row in accounts),
         tuple(Folder(*[*row[:9], bool(row[9]), *row[10:]]) for row in folders),
-        tuple(Connection(*[*row[:5], bool(row[5]), *row[6:]]) for row in connections),
+        tuple(connections.listing(connection)),
         tuple(Probe(*row) for row in probes),
         {name: frozenset(scopes) for name, scopes in granted.items()},
         dict(quarantined),
@@ -176,6 +158,14 @@ def read(connection: sqlite3.Connection, now: float) -> Facts:
         page_size * one("PRAGMA page_count"),
         page_size * one("PRAGMA freelist_count"),
     )
+
+
+def matched(value: str) -> tuple[tuple[str, str], ...]:
+    """The (name, why) pairs of the probe `QUIRKS`; none where it cannot be read."""
+    try:
+        return tuple((str(name), str(why)) for name, why in json.loads(value))
+    except (TypeError, ValueError):
+        return ()
 
 
 def damage(connection: sqlite3.Connection) -> str:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from mailsync.model import AccountState
+from mailsync.store.health import QUIRKS, matched
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a completed sync of a folder proved. Times in Unix seconds; `exceptions` are explained differences."""
+
+    at: float
+    uidvalidity: int
+    highestmodseq: int | None
+    messages: int
+    uids_digest: str
+    contents_digest: str
+    exceptions: list[Any]
+    verified_at: float | None
+    deep: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FolderOverview:
-    """A folder that is on the server. Times in Unix seconds; `bytes` is the raw size of the mirrored messages."""
+    """A folder that is on the server. Times in Unix seconds; `bytes` is the raw size of the mirrored messages.
+
+    `why` says why the last sync took its `strategy`; `pushed` and `missed` count arrivals told by push, and found by a
+    sync only, since `pushed_since`.
+    """
 
     id: int
     name: str
@@ -23,9 +45,14 @@ class FolderOverview:
     last_sync_at: float | None
     next_sync_at: float | None
     strategy: str | None
+    why: str
     watch: str
+    pushed: int
+    missed: int
+    pushed_since: float | None
     error: str | None
     error_hint: str | None
+    certificate: Certificate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +60,17 @@ class AccountOverview:
     """An account that was mirrored at least once, also one that config.toml no longer names."""
 
     folders: tuple[FolderOverview, ...]
+    quirks: tuple[tuple[str, str], ...]
+    """What its server does otherwise than it says: (name, why)."""
     id: int
     name: str
     email: str
+    server: str
     state: AccountState
+    state_detail: str
     state_hint: str
+    resumes_at: float | None
+    line: str
     last_sync_at: float | None
     error: str | None
     error_hint: str | None
@@ -47,16 +80,25 @@ def accounts(connection: sqlite3.Connection) -> list[AccountOverview]:
     """Every account with its folders, in the order of the configuration, folders by name."""
     folders: dict[int, list[FolderOverview]] = {}
     for row in connection.execute(
-        """SELECT account_id, id, name, special_use, messages, unread, bytes, server_messages, first_sync_at,
-                  last_sync_at, next_sync_at, strategy, watch, error, error_hint
-           FROM folders WHERE gone_at IS NULL ORDER BY name"""
+        """SELECT f.account_id, f.id, f.name, f.special_use, f.messages, f.unread, f.bytes, f.server_messages,
+                  f.first_sync_at, f.last_sync_at, f.next_sync_at, f.strategy, f.why, f.watch, f.pushed, f.missed,
+                  f.pushed_since, f.error, f.error_hint, c.at, c.uidvalidity, c.highestmodseq, c.messages,
+                  c.uids_digest, c.contents_digest, c.exceptions, c.verified_at, c.deep
+           FROM folders f LEFT JOIN certificates c ON c.folder_id = f.id WHERE f.gone_at IS NULL ORDER BY f.name"""
     ):
-        folders.setdefault(row[0], []).append(FolderOverview(*row[1:]))
+        proof = None
+        if row[19] is not None:
+            proof = Certificate(*[*row[19:25], json.loads(row[25]), row[26], bool(row[27])])
+        folders.setdefault(row[0], []).append(FolderOverview(*[*row[1:19], proof]))
+    quirks: dict[int, tuple[tuple[str, str], ...]] = {}
+    for account_id, value in connection.execute("SELECT account_id, value FROM probes WHERE name = ?", (QUIRKS,)):
+        quirks[account_id] = matched(value)
     return [
-        AccountOverview(tuple(folders.get(row[0], ())), *row)
+        AccountOverview(tuple(folders.get(row[0], ())), quirks.get(row[0], ()), *row)
         for row in connection.execute(
-            """SELECT id, name, email, state, state_hint, last_sync_at, error, error_hint FROM accounts
-               ORDER BY position, name"""
+            """SELECT id, name, email, server, state, state_detail, state_hint, resumes_at, line, last_sync_at, error,
+                      error_hint
+               FROM accounts ORDER BY position, name"""
         )
     ]
 

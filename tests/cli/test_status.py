@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from mailsync.model import AccountState
-from mailsync.store import accounts, folders
+from mailsync.store import accounts, folders, probes
 from mailsync.store.database import Store
 from mailsync.store.lock import EngineLock
 from tests.cli.conftest import CommandLine
@@ -78,6 +78,58 @@ def test_an_engine_that_runs(mirrored: CommandLine) -> None:
     assert "engine: running as process" in text
     assert "\x1b" not in text
     assert "it broke\ufffd" in text
+
+
+def test_how_a_folder_is_synced_and_what_is_proved(mirrored: CommandLine) -> None:
+    mirrored("consent", "grant", "work", "--all")
+    store = Store.open(mirrored.data)
+
+    def write(connection: sqlite3.Connection) -> None:
+        accounts.set_state(connection, "work", "backing_off", 1.0, "asked to wait")
+        connection.execute("UPDATE accounts SET server = 'Dovecot', line = 'not compressed: fast', resumes_at = 9e8")
+        connection.execute(
+            "UPDATE folders SET strategy = 'condstore', why = 'no QRESYNC', pushed = 37, missed = 3, pushed_since = 7"
+        )
+        probes.put(connection, 1, {"quirks": '[["icloud", "QRESYNC loses mail"]]'}, 1.0, 9e9)
+        connection.execute(
+            "INSERT INTO certificates VALUES (1, 1e9, 7, 99, 3, 'c0ffee00c0ffee', 'be', '[[2, \"too large\"]]', 1e9, 1)"
+        )
+
+    try:
+        store.write(write).result()
+    finally:
+        store.close()
+    (account,) = mirrored("status", "--json").json["accounts"]
+    assert (account["server"], account["line"]) == ("Dovecot", "not compressed: fast")
+    assert account["resumes_at"] == "1998-07-09T16:00:00Z"
+    assert account["quirks"] == [{"name": "icloud", "why": "QRESYNC loses mail"}]
+    found = {folder["name"]: folder for folder in account["folders"]}
+    inbox = found["INBOX"]
+    assert (inbox["strategy"], inbox["why"]) == ("condstore", "no QRESYNC")
+    assert inbox["push"] == {"told": 37, "missed": 3, "since": "1970-01-01T00:00:07Z"}
+    assert inbox["certificate"] == {
+        "at": "2001-09-09T01:46:40Z",
+        "uidvalidity": 7,
+        "highestmodseq": 99,
+        "messages": 3,
+        "uids_digest": "c0ffee00c0ffee",
+        "contents_digest": "be",
+        "exceptions": [[2, "too large"]],
+        "verified_at": "2001-09-09T01:46:40Z",
+        "deep": True,
+    }
+    assert found["*star"]["certificate"] is None
+    text = mirrored("status", "--folders").out
+    for line in (
+        "  line: not compressed: fast",
+        "  quirk icloud: QRESYNC loses mail",
+        "    synced 2025-03-04T09:20:00Z by condstore: no QRESYNC",
+        "    push missed 3 of 40",
+        "    complete 2001-09-09T01:46:40Z: 3 messages, 1 exception, UIDs c0ffee00c0ff, "
+        "verified 2001-09-09T01:46:40Z with contents",
+    ):
+        assert line in text.splitlines()
+    assert "condstore" not in mirrored("status").out
 
 
 @pytest.mark.parametrize("state", ["needs_login", "error", "paused"])
