@@ -62,11 +62,8 @@ def _account(account: AccountConfig) -> Iterator[Problem]:
         )
     if account.tls_ca_file and not Path(account.tls_ca_file).is_file():
         yield Problem(("tls_ca_file",), f": no such file: {account.tls_ca_file}")
-    if account.compress is True:
-        yield Problem(("compress",), f": true {UNSUPPORTED}", 'use "auto" or false')
-    for table, limits in (("messages", account.messages), ("oauth", account.oauth)):
-        for key in _set_keys(limits):
-            yield Problem((table, key), f" {UNSUPPORTED}", "leave it out")
+    for key in _set_keys(account.oauth):
+        yield Problem(("oauth", key), f" {UNSUPPORTED}", "leave it out")
 
 
 def _set_keys(table: object) -> Iterator[str]:

@@ -74,11 +74,11 @@ class MessagesConfig(Table):
     """`[accounts.NAME.messages]`"""
 
     newer_than: Age = None
-    """Seconds. None: all messages. Not in this version."""
+    """Seconds; older messages are not mirrored, by INTERNALDATE. None: all. What grows older stays."""
     max_size: Size = None
-    """Bytes; larger ones are listed but not fetched. None: no limit. Not in this version."""
+    """Bytes; larger ones are listed but not fetched before someone shows them. None: no limit."""
     skip_query: Text = ""
-    """Messages that match are not mirrored. Not in this version."""
+    """Messages that match when they are first seen are not mirrored: a query in the language of `search`."""
 
 
 class OAuthConfig(Table):
@@ -127,6 +127,8 @@ class AccountConfig(Table):
     """Connections to the server at a time, the monitoring one included."""
     compress: Literal["auto"] | bool = "auto"
     """COMPRESS=DEFLATE: by the measured line, always, never."""
+    quirks: dict[Text, Any] = {}
+    """What is known of the server, overridden key by key; the keys are those of `imap.quirks.Quirks`."""
     watch: list[Text] = ["INBOX"]
     """Folders whose changes are to show at once: names, globs or special uses."""
     sync_interval: Interval = 300.0

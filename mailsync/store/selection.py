@@ -1,0 +1,86 @@
+"""What of a folder is deliberately not mirrored, or only listed: `folders.outside`, `messages.withheld`.
+
+The rows of `messages` and the UIDs of `outside` together are the folder on the server.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mailsync.store import messages
+
+TOO_LARGE = "too large"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A mirrored message as a selection sees it: `internaldate` in Unix seconds, `size` in bytes."""
+
+    uid: int
+    internaldate: int | None
+    size: int
+    withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Where the bytes of a message are that were left on the server."""
+
+    account: str
+    folder_id: int
+    uidvalidity: int | None
+    uid: int
+
+
+def read(connection: sqlite3.Connection, folder_id: int) -> tuple[str, str]:
+    """(UIDs left outside, as IMAP set text; fingerprint of the selection they were left out under)."""
+    row = connection.execute("SELECT outside, selection FROM folders WHERE id = ?", (folder_id,)).fetchone()
+    return row[0], row[1]
+
+
+def note(connection: sqlite3.Connection, folder_id: int, outside: str, selection: str) -> None:
+    """The inverse of `read`."""
+    connection.execute("UPDATE folders SET outside = ?, selection = ? WHERE id = ?", (outside, selection, folder_id))
+
+
+def rows(connection: sqlite3.Connection, folder_id: int) -> list[Row]:
+    """The folder's messages by ascending UID."""
+    found = connection.execute(
+        "SELECT uid, internaldate, size, withheld <> '' FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,)
+    )
+    return [Row(row[0], row[1], row[2], bool(row[3])) for row in found]
+
+
+def withhold(
+    connection: sqlite3.Connection,
+    folder_id: int,
+    listed: Sequence[tuple[int, int, str, int | None, int]],
+    at: float,
+) -> None:
+    """Rows (uid, flags, keywords, internaldate, size) of messages whose bytes are to stay on the server."""
+    connection.executemany(
+        f"""INSERT INTO messages (folder_id, uid, flags, keywords, internaldate, size, created_at, withheld)
+            VALUES ({folder_id:d}, ?, ?, ?, ?, ?, {float(at)!r}, '{TOO_LARGE}')
+            ON CONFLICT (folder_id, uid) DO NOTHING""",
+        listed,
+    )
+    messages.recount(connection, folder_id)
+
+
+def admit(connection: sqlite3.Connection, folder_id: int, uids: Iterable[int]) -> None:
+    """The bytes of these are wanted now."""
+    connection.executemany(
+        f"UPDATE messages SET withheld = '' WHERE folder_id = {folder_id:d} AND uid = ?", [(uid,) for uid in uids]
+    )
+
+
+def find_withheld(connection: sqlite3.Connection, message_id: int) -> Withheld | None:
+    """Where the bytes of a withheld message can be had; None for any other message."""
+    row = connection.execute(
+        """SELECT a.name, f.id, f.uidvalidity, m.uid FROM messages m JOIN folders f ON f.id = m.folder_id
+           JOIN accounts a ON a.id = f.account_id WHERE m.id = ? AND m.withheld <> '' AND m.content_id IS NULL""",
+        (message_id,),
+    ).fetchone()
+    return Withheld(*row) if row else None
