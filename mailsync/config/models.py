@@ -27,6 +27,10 @@ def _age(value: Any) -> Any:
     return None if value == "" else _duration(value)
 
 
+def _auto(value: Any) -> Any:
+    return None if value == "auto" else value
+
+
 def _number(value: Any, what: str, example: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError(f"must be {what} such as {example}")
@@ -39,6 +43,11 @@ Interval = Annotated[Duration, Field(ge=1)]
 Age = Annotated[float | None, BeforeValidator(_age)]
 Size = Annotated[int | None, BeforeValidator(_size)]
 Text = Annotated[str, Field(max_length=1000)]
+Names = Annotated[list[Text] | None, BeforeValidator(_auto)]
+Every = Annotated[Annotated[float, Field(ge=1)] | None, BeforeValidator(_age)]
+Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_auto)]
+Known = Literal["auto"] | bool
+"""A belief about a server: "auto" is what is known of it."""
 
 
 class Table(BaseModel):
@@ -79,6 +88,53 @@ class MessagesConfig(Table):
     """Bytes; larger ones are listed but not fetched before someone shows them. None: no limit."""
     skip_query: Text = ""
     """Messages that match when they are first seen are not mirrored: a query in the language of `search`."""
+
+
+class QuirksConfig(Table):
+    """`[accounts.NAME.quirks]`: what is known of the server and found by asking it, overridden key by key."""
+
+    disable: list[Text] = []
+    """Capabilities not to be used though the server announces them, more than are known."""
+    enable: list[Text] = []
+    """Capabilities to be used though they are known, or were found, not to work."""
+    pipeline: Count = None
+    """Commands that may wait for their answers at a time."""
+    reidle: Every = None
+    """Seconds after which IDLE is begun anew."""
+    poll: Every = None
+    """Seconds between two questions where nothing is pushed."""
+    poll_by: Literal["auto", "NOOP", "STATUS", "EXAMINE"] = "auto"
+    """What shows news where nothing is pushed."""
+    select_not_examine: Known = "auto"
+    """UIDVALIDITY is stable for SELECT only."""
+    honest_size: Known = "auto"
+    """RFC822.SIZE is the number of bytes there are."""
+    trust_modseq: Known = "auto"
+    """MODSEQ means what RFC 7162 says."""
+    window: Known = "auto"
+    """The server shows only a part of a folder."""
+    fixed_uidvalidity: Known = "auto"
+    """UIDVALIDITY never changes, whatever happens."""
+    uidonly: Known = "auto"
+    """ENABLE UIDONLY where it is offered."""
+    keywords_searchable: Known = "auto"
+    """SEARCH KEYWORD is understood."""
+    connections: Count = None
+    """The most connections the server allows; `max_connections` is what we take of them."""
+    daily_bytes: Annotated[Size, Field(ge=1)] = None
+    """The most bytes to receive on a UTC day; syncs stop a tenth below it."""
+    skip: Names = None
+    """Folders and special uses not mirrored unless `include` names them."""
+    strip_headers: Names = None
+    """Header fields that the server adds to messages: left out of comparisons."""
+
+    def given(self) -> dict[str, Any]:
+        """The keys that say something, with their values: what `imap.quirks.override` takes."""
+        return {key: value for key, value in self if value not in (None, "auto") and (value or key not in _ADDED)}
+
+
+_ADDED = ("disable", "enable")
+"""Lists that add to what is known; the others replace it, so that an empty one says something."""
 
 
 class OAuthConfig(Table):
@@ -127,8 +183,6 @@ class AccountConfig(Table):
     """Connections to the server at a time, the monitoring one included."""
     compress: Literal["auto"] | bool = "auto"
     """COMPRESS=DEFLATE: by the measured line, always, never."""
-    quirks: dict[Text, Any] = {}
-    """What is known of the server, overridden key by key; the keys are those of `imap.quirks.Quirks`."""
     watch: list[Text] = ["INBOX"]
     """Folders whose changes are to show at once: names, globs or special uses."""
     sync_interval: Interval = 300.0
@@ -137,6 +191,8 @@ class AccountConfig(Table):
     """What is mirrored."""
     messages: MessagesConfig = Field(default_factory=MessagesConfig)
     """What is left out."""
+    quirks: QuirksConfig = Field(default_factory=QuirksConfig)
+    """What the server does otherwise than it says."""
     oauth: OAuthConfig = Field(default_factory=OAuthConfig)
     """For `auth = "oauth2"`."""
 
