@@ -45,6 +45,7 @@ Size = Annotated[int | None, BeforeValidator(_size)]
 Text = Annotated[str, Field(max_length=1000)]
 Names = Annotated[list[Text] | None, BeforeValidator(_auto)]
 Every = Annotated[Annotated[float, Field(ge=1)] | None, BeforeValidator(_age)]
+Allowance = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_size)]
 Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_auto)]
 Known = Literal["auto"] | bool
 """A belief about a server: "auto" is what is known of it."""
@@ -121,7 +122,7 @@ class QuirksConfig(Table):
     """SEARCH KEYWORD is understood."""
     connections: Count = None
     """The most connections the server allows; `max_connections` is what we take of them."""
-    daily_bytes: Annotated[Size, Field(ge=1)] = None
+    daily_bytes: Allowance = None
     """The most bytes to receive on a UTC day; syncs stop a tenth below it."""
     skip: Names = None
     """Folders and special uses not mirrored unless `include` names them."""
