@@ -15,14 +15,14 @@ from mailsync.errors import (
     Throttled,
     Unreachable,
 )
+from mailsync.imap import throttle
 from mailsync.imap.encode import Literal, astring, begin_parts
 from mailsync.imap.protocol import Protocol
 from mailsync.imap.responses import Tagged
 from mailsync.text import safe_text
 
-TEMPORARY = frozenset({"UNAVAILABLE", "INUSE", "SERVERBUG", "CONTACTADMIN"})
+TEMPORARY = frozenset({"INUSE", "SERVERBUG", "CONTACTADMIN"})
 """Response codes (RFC 5530) that say the server has a problem, not the password."""
-BUSY_CODES = frozenset({"LIMIT", "OVERQUOTA"})
 
 
 async def sign_in(protocol: Protocol, capabilities: frozenset[str], username: str, password: str) -> Tagged:
@@ -65,8 +65,15 @@ async def _login(protocol: Protocol, capabilities: frozenset[str], username: str
 def _failure(answer: Tagged) -> MailsyncError:
     code = answer.code.name if answer.code else ""
     text = safe_text(answer.text, 200)
-    if code in BUSY_CODES or "too many" in text.lower() or "throttled" in text.lower():
-        return Throttled(f"the server refused the sign-in for now: {text}", hint="try again later")
+    seconds = throttle.hint(answer.text, code)
+    if code == "UNAVAILABLE":
+        return Throttled(
+            f"the server cannot sign anyone in at present: {text}", hint="try again later", resume_after=seconds
+        )
+    if code not in TEMPORARY and (seconds is not None or "too many" in text.lower()):
+        return Throttled(
+            f"the server refused the sign-in for now: {text}", hint="try again later", resume_after=seconds
+        )
     if code in TEMPORARY:
         return Unreachable(f"the server cannot sign anyone in at present: {text}", hint="try again later")
     return SignInFailed(

@@ -22,6 +22,7 @@ from mailsync.errors import (
     Throttled,
     Unreachable,
 )
+from mailsync.imap import throttle
 from mailsync.imap.protocol import Client, Protocol
 from mailsync.imap.responses import Capability, Condition, Response
 from mailsync.text import safe_text
@@ -53,18 +54,32 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     return context
 
 
-async def connect(endpoint: Endpoint, seconds: float = CONNECT_SECONDS) -> tuple[Protocol, Condition]:
+def dial(endpoint: Endpoint) -> Client:
+    """Begin to connect; ConfigError when the CA file cannot be used."""
+    context = tls_context(endpoint) if endpoint.security == "tls" else None
+    return Client(endpoint.host, endpoint.port, context)
+
+
+async def connect(
+    endpoint: Endpoint, seconds: float = CONNECT_SECONDS, *, client: Client | None = None
+) -> tuple[Protocol, Condition]:
     """A connection that is encrypted as `endpoint` demands, and the greeting of the server behind it.
 
-    Raises Unreachable, CertificateUntrusted, InsecureConnection, Throttled, ProtocolError or ConfigError.
+    `client` is what `dial` gave for the same endpoint, when that was called before. Raises Unreachable,
+    CertificateUntrusted, InsecureConnection, Throttled, ProtocolError or ConfigError.
     """
-    context = tls_context(endpoint) if endpoint.security != "none" else None
-    client = Client(endpoint.host, endpoint.port, context if endpoint.security == "tls" else None)
+    context = tls_context(endpoint) if endpoint.security == "starttls" else None
+    client = client or dial(endpoint)
     with _named(endpoint):
         greeting = await client.connected(seconds)
     protocol = client.protocol
     if greeting.status == "BYE":
-        error = Throttled(f"{endpoint} turned us away: {safe_text(greeting.text, 200)}", hint="try again later")
+        code = greeting.code.name if greeting.code else None
+        error = Throttled(
+            f"{endpoint} turned us away: {safe_text(greeting.text, 200)}",
+            hint="try again later",
+            resume_after=throttle.hint(greeting.text, code),
+        )
         protocol.fail(error)
         raise error
     if endpoint.security == "starttls":

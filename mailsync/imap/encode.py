@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mailsync.errors import ProtocolError
 from mailsync.imap.protocol import Pending, Protocol
-from mailsync.imap.responses import Response
+from mailsync.imap.responses import Response, Tagged
 
 _ATOM = re.compile(rb"[A-Za-z0-9!#$&'+,\-./:;<=>?@^_`|~\[]+\Z")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*\Z")
@@ -63,6 +63,7 @@ def begin_parts(
     parts: Sequence[bytes | Literal],
     capabilities: frozenset[str],
     accept: Callable[[Response], bool] | None = None,
+    on_tagged: Callable[[Tagged], None] | None = None,
 ) -> Pending:
     """Send a command whose arguments may be literals. Nothing else may be sent while it waits for a go-ahead."""
     first, *rest = render(parts, capabilities)
@@ -71,4 +72,4 @@ def begin_parts(
         del text
         return rest.pop(0) + b"\r\n" if rest else None
 
-    return protocol.begin(name, first, accept=accept, on_continuation=go_ahead if rest else None)
+    return protocol.begin(name, first, accept=accept, on_continuation=go_ahead if rest else None, on_tagged=on_tagged)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 
 from mailsync.errors import CommandRefused, MailsyncError, ProtocolError
 from mailsync.imap.protocol import Pending, Protocol
-from mailsync.imap.responses import Fetch, Response
-from mailsync.imap.uidset import UidSet
+from mailsync.imap.responses import Fetch, Response, Vanished
+from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.text import safe_text
 
 OVERHEAD = 200
@@ -25,11 +25,22 @@ class FetchStream:
     closes the connection, since answers are still on their way.
     """
 
-    def __init__(self, protocol: Protocol, sets: Iterable[UidSet], items: str, batch_bytes: int, depth: int) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        sets: Iterable[UidSet | str],
+        items: str,
+        batch_bytes: int,
+        depth: int,
+        modifier: str = "",
+    ) -> None:
         self.refusals: list[str] = []
+        self.vanished = EMPTY
+        """VANISHED (EARLIER) that was asked for: may name UIDs that never were."""
         self._protocol = protocol
         self._sets = iter(sets)
         self._items = items.encode()
+        self._modifier = modifier.encode()
         self._batch_bytes = batch_bytes
         self._depth = depth
         self._ready: list[Fetch] = []
@@ -39,6 +50,9 @@ class FetchStream:
 
     def _accept(self, response: Response) -> bool:
         if type(response) is not Fetch or response.uid is None:
+            if type(response) is Vanished and response.earlier and self._modifier:
+                self.vanished |= response.uids
+                return True
             return False
         self._ready.append(response)
         self._ready_bytes += OVERHEAD + (len(response.body) if response.body is not None else 0)
@@ -53,7 +67,7 @@ class FetchStream:
             uids = next(self._sets, None)
             if uids is None:
                 return
-            line = b"UID FETCH %s (%s)" % (str(uids).encode(), self._items)
+            line = b"UID FETCH %s (%s)%s" % (str(uids).encode(), self._items, self._modifier)
             pending = self._protocol.begin("UID FETCH", line, accept=self._accept)
             pending.future.add_done_callback(lambda _: self._wake.set())
             self._pending.append(pending)

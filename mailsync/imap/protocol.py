@@ -10,6 +10,7 @@ command at once and leaves the connection closed, never half usable.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -27,11 +28,16 @@ COMMANDS = {
     **Commands,
     "UNSELECT": Cmd("UNSELECT", (SELECTED,), Exec.is_sync),
     "ENABLE": Cmd("ENABLE", (AUTH, SELECTED), Exec.is_sync),
+    "IDLE": Cmd("IDLE", (AUTH, SELECTED), Exec.is_async),
+    "NOTIFY": Cmd("NOTIFY", (AUTH, SELECTED), Exec.is_sync),
 }
 """The library's table (a copy: it is shared by the whole process) and what it lacks."""
 
 __all__ = ["AUTH", "SELECTED", "Client", "Pending", "Protocol"]
 
+KEEPALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPALIVE": 120, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
+"""Seconds of silence before TCP asks whether the other side is there (macOS calls it TCP_KEEPALIVE), seconds between
+two such questions, and how many without an answer end the connection. Routers forget a silent line after minutes."""
 UNPARSED_LIMIT = 1000
 """Lines in a row that are no IMAP before the peer is taken for something that is no IMAP server at all."""
 
@@ -41,7 +47,7 @@ class Pending:
     """A command on its way: who gets its answers.
 
     `accept(response)` says whether it takes an untagged response; `on_continuation(text)` gives the next bytes to
-    send, or None to send nothing.
+    send, or None to send nothing; `on_tagged(answer)` is called before anything that follows the answer is read.
     """
 
     tag: str
@@ -51,6 +57,17 @@ class Pending:
     on_continuation: Callable[[bytes], bytes | None] | None = None
     last_in_segment: bool = False
     """True for STARTTLS: anything that follows its answer in the clear was injected."""
+    on_tagged: Callable[[Tagged], None] | None = None
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """Have TCP notice a peer that is gone, as soon as this system can be told when."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library is not typed
@@ -63,6 +80,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         self.greeting: asyncio.Future[Condition] = loop.create_future()
         self.closed: MailsyncError | None = None
         self.listener: Callable[[Response], None] = _ignore
+        self.on_closed: Callable[[MailsyncError], None] = _ignore
         self.last_received = loop.time()
         self.bytes_received = 0
         self._parser = WireParser()
@@ -78,7 +96,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            keep_alive(sock)
 
     def data_received(self, d: bytes) -> None:
         self.last_received = self.loop.time()
@@ -118,6 +136,8 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
             if pending.last_in_segment and not final:
                 raise InsecureConnection("data was injected before TLS began", hint='use security = "tls"')
             del self._waiting[tagged.tag]
+            if pending.on_tagged is not None:
+                pending.on_tagged(tagged)
             if not pending.future.done():
                 pending.future.set_result(tagged)
             return
@@ -163,15 +183,20 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         accept: Callable[[Response], bool] | None = None,
         on_continuation: Callable[[bytes], bytes | None] | None = None,
         last_in_segment: bool = False,
+        on_tagged: Callable[[Tagged], None] | None = None,
+        ahead: bool = False,
     ) -> Pending:
-        """Send `tag data CRLF` and register the command; raises what closed the connection if it is closed."""
+        """Send `tag data CRLF` and register the command; raises what closed the connection if it is closed.
+
+        `ahead`: a command still on its way will bring about the state that this one needs (RFC 3501 section 5.5).
+        """
         if self.closed is not None:
             raise self.closed
         verb = name.split()[-1] if name.startswith("UID ") else name
-        if self.state not in COMMANDS[verb].valid_states:
+        if not ahead and self.state not in COMMANDS[verb].valid_states:
             raise ProtocolError(f"{name} is not possible in state {self.state}", retry="backoff")
         tag = self.new_tag()
-        pending = Pending(tag, name, self.loop.create_future(), accept, on_continuation, last_in_segment)
+        pending = Pending(tag, name, self.loop.create_future(), accept, on_continuation, last_in_segment, on_tagged)
         self._waiting[tag] = pending
         self.last_received = self.loop.time()
         self.write(b"%s %s\r\n" % (tag.encode(), data or name.encode()))
@@ -198,6 +223,15 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         tagged = await self.finish(self.begin(command.name, data.encode()))
         return aioimaplib.Response(tagged.status, [tagged.text.encode()])
 
+    def is_next(self, pending: Pending) -> bool:
+        """No earlier command waits: what the server says now is about this one."""
+        return next(iter(self._waiting.values()), None) is pending
+
+    @property
+    def busy(self) -> bool:
+        """A command is on its way."""
+        return bool(self._waiting)
+
     @property
     def waits_for_data(self) -> bool:
         """True while the server owes us something: a command waits (IDLE may be silent) and we are reading."""
@@ -221,6 +255,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         """Close the connection and fail everything that waits on it; the first reason given stays the reason."""
         if self.closed is None:
             self.closed = error
+            self.on_closed(error)
         waiting, self._waiting = self._waiting, {}
         for pending in waiting.values():
             if not pending.future.done():
@@ -281,5 +316,5 @@ class Client(aioimaplib.IMAP4):  # type: ignore[misc]  # the library is not type
             raise
 
 
-def _ignore(response: Response) -> None:
-    del response
+def _ignore(what: object) -> None:
+    del what

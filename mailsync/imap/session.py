@@ -8,274 +8,133 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mailsync import __version__
-from mailsync.errors import CommandRefused, ConnectionLost, MailsyncError, ProtocolError, Unreachable
-from mailsync.imap.auth import sign_in
-from mailsync.imap.connect import Endpoint, connect
-from mailsync.imap.encode import begin_parts, mailbox, render
+from mailsync.errors import ConnectionLost, MailsyncError, Throttled, Unreachable
+from mailsync.imap import mailboxes, searching, throttle
+from mailsync.imap.connect import Endpoint, connect, dial
 from mailsync.imap.fetching import FetchStream
-from mailsync.imap.protocol import AUTH, SELECTED, Pending, Protocol
-from mailsync.imap.responses import (
-    Capability,
-    Condition,
-    ESearch,
-    Exists,
-    Expunge,
-    Fetch,
-    Flags,
-    ListEntry,
-    Recent,
-    Response,
-    Search,
-    ServerId,
-    StatusEntry,
-    Tagged,
-    Vanished,
-)
+from mailsync.imap.line import Line
+from mailsync.imap.mailboxes import Listed, Mailbox
+from mailsync.imap.protocol import Pending, Protocol
+from mailsync.imap.quirks import UNKNOWN, Quirks
+from mailsync.imap.responses import Capability, Condition, Exists, Expunge, Fetch, Response, Vanished
+from mailsync.imap.signin import Introduction
+from mailsync.imap.states import ConnectionState
 from mailsync.imap.uidset import UidSet
 from mailsync.text import safe_text
 
+__all__ = ["Listed", "Mailbox", "Session"]
+
 SILENCE_SECONDS = 60.0
 """Without a byte for this long while a command waits, the line is taken for dead."""
-PIPELINED_STATUS = 25
-"""More outstanding commands than this break some servers' parsers (Exchange, around 50)."""
-STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN")
 
 
-@dataclass(slots=True)
-class Mailbox:
-    """What EXAMINE told, and what was pushed since."""
-
-    raw_name: bytes
-    exists: int = 0
-    uidvalidity: int | None = None
-    uidnext: int | None = None
-    highestmodseq: int | None = None
-    arrived: bool = False
-    """More messages than at EXAMINE."""
-    disturbed: bool = False
-    """Flags changed or messages vanished since EXAMINE."""
-
-
-@dataclass(slots=True)
-class Listed:
-    """A folder of LIST, with its STATUS where the server gave one."""
-
-    entry: ListEntry
-    status: dict[str, int] = field(default_factory=dict)
-
-
-class Session:
+class Session(Line):
     """One signed-in connection. Make one with `Session.open`."""
 
-    def __init__(self, protocol: Protocol, endpoint: Endpoint, greeting: Condition) -> None:
-        self.endpoint = endpoint
-        self.greeting = greeting
-        self.capabilities: frozenset[str] = frozenset()
-        self.server_id: dict[str, str | None] = {}
-        self.mailbox: Mailbox | None = None
-        self._protocol = protocol
-        self._pushed = asyncio.Event()
+    def __init__(
+        self,
+        protocol: Protocol,
+        endpoint: Endpoint,
+        known: Quirks = UNKNOWN,
+        on_state: Callable[[Session], None] | None = None,
+    ) -> None:
+        self._on_state = on_state
+        super().__init__(protocol, endpoint, known)
         self._watchdog = asyncio.create_task(self._watch_silence())
         protocol.listener = self._on_untagged
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, username: str, password: str) -> Session:
-        """Connect, sign in, ask for the capabilities again (they differ after sign-in) and introduce ourselves."""
-        protocol, greeting = await connect(endpoint)
-        session = cls(protocol, endpoint, greeting)
+    async def open(
+        cls,
+        endpoint: Endpoint,
+        username: str,
+        password: str,
+        *,
+        quirks: Quirks = UNKNOWN,
+        overrides: Mapping[str, Any] | None = None,
+        on_state: Callable[[Session], None] | None = None,
+    ) -> Session:
+        """Connect, sign in, introduce ourselves and enable what the server has for us.
+
+        `quirks` are known beforehand (a probe, an earlier connection); they are combined with those of host, greeting,
+        ID and capabilities, and `overrides`, what the user has set, is applied last: see `imap.quirks`. `on_state` is
+        called with the session after each move to another state, "connecting" first.
+        """
+        client = dial(endpoint)
+        session = cls(client.protocol, endpoint, quirks, on_state)
         try:
-            if protocol.state != AUTH:
-                await session._ask_capabilities()
-                await sign_in(protocol, session.capabilities, username, password)
-                protocol.state = AUTH
-            await session._ask_capabilities()
-            if "ID" in session.capabilities:
-                await session._introduce()
+            session.states.move("connecting")
+            _, session.greeting = await connect(endpoint, client=client)
+            await Introduction(session, quirks, overrides or {}).run(username, password)
         except BaseException:
             session.close()
             raise
         return session
 
-    # -- commands ----------------------------------------------------------------------------------------------
+    # -- folders -----------------------------------------------------------------------------------------------
 
-    async def _ask_capabilities(self) -> None:
-        names: set[str] = set()
-
-        def accept(response: Response) -> bool:
-            if isinstance(response, Capability):
-                names.update(response.names)
-                return True
-            return False
-
-        await self._ok(self._protocol.begin("CAPABILITY", accept=accept))
-        self.capabilities = frozenset(names)
-
-    async def _introduce(self) -> None:
-        def accept(response: Response) -> bool:
-            if isinstance(response, ServerId):
-                self.server_id = response.fields
-                return True
-            return False
-
-        line = b'ID ("name" "mailsync" "version" "%s")' % __version__.encode()
-        # A refused ID is of no consequence (RFC 2971 section 3.1).
-        await self._protocol.finish(self._protocol.begin("ID", line, accept=accept))
-
-    async def list_folders(self, *, status: bool = True) -> list[Listed]:
-        """Every selectable folder, with STATUS in the same round trip where LIST-STATUS (RFC 5819) is offered."""
-        items = self._status_items()
-        wanted = []
-        if "SPECIAL-USE" in self.capabilities:
-            wanted.append("SPECIAL-USE")
-        if status and "LIST-STATUS" in self.capabilities:
-            wanted.append(f"STATUS ({' '.join(items)})")
-        found: dict[bytes, Listed] = {}
-        statuses: dict[bytes, dict[str, int]] = {}
-
-        def accept(response: Response) -> bool:
-            if isinstance(response, ListEntry):
-                found.setdefault(response.raw_name, Listed(response))
-            elif isinstance(response, StatusEntry):
-                statuses[response.raw_name] = response.items
-            else:
-                return False
-            return True
-
-        line = b'LIST "" "*"'
-        extended = line + f" RETURN ({' '.join(wanted)})".encode() if wanted else line
-        answer = await self._protocol.finish(self._protocol.begin("LIST", extended, accept=accept))
-        if answer.status != "OK" and wanted:
-            answer = await self._protocol.finish(self._protocol.begin("LIST", line, accept=accept))
-        self._check(answer, "LIST")
-        folders = [
-            listed
-            for listed in found.values()
-            if not {name.lower() for name in listed.entry.attributes} & {"\\noselect", "\\nonexistent"}
-        ]
-        for listed in folders:
-            listed.status = statuses.get(listed.entry.raw_name, {})
-        if status:
-            await self._fill_status([listed for listed in folders if not listed.status], items)
-        return folders
-
-    async def _fill_status(self, folders: Sequence[Listed], items: Sequence[str]) -> None:
-        """STATUS for each folder, pipelined; a folder that answers NO keeps an empty status."""
-        for start in range(0, len(folders), PIPELINED_STATUS):
-            waiting = []
-            for listed in folders[start : start + PIPELINED_STATUS]:
-                pending, single = self._begin_status(listed, items)
-                if not single:
-                    await self._protocol.finish(pending)
-                waiting.append(pending)
-            for pending in waiting:
-                await self._protocol.finish(pending)
-
-    def _begin_status(self, listed: Listed, items: Sequence[str]) -> tuple[Pending, bool]:
-        def accept(response: Response) -> bool:
-            if isinstance(response, StatusEntry) and response.raw_name == listed.entry.raw_name:
-                listed.status = response.items
-                return True
-            return False
-
-        parts = [b"STATUS ", mailbox(listed.entry.raw_name), f" ({' '.join(items)})".encode()]
-        single = len(render(parts, self.capabilities)) == 1
-        return begin_parts(self._protocol, "STATUS", parts, self.capabilities, accept), single
-
-    def _status_items(self) -> tuple[str, ...]:
-        items: tuple[str, ...] = STATUS_ITEMS
-        if "CONDSTORE" in self.capabilities:
-            items += ("HIGHESTMODSEQ",)
-        return items
+    async def list_folders(self, *, status: bool = True, sizes: bool = False) -> list[Listed]:
+        """Every selectable folder, with STATUS and MAILBOXID where offered; see `mailboxes.list_folders`."""
+        return await mailboxes.list_folders(self, status=status, sizes=sizes)
 
     async def status(self, raw_name: bytes) -> dict[str, int] | None:
         """STATUS of one folder; None when the server says, without a code or with NONEXISTENT, that there is none."""
-        answered: dict[str, int] = {}
+        return await mailboxes.status(self, raw_name)
 
-        def accept(response: Response) -> bool:
-            if isinstance(response, StatusEntry):
-                answered.update(response.items)
-                return True
-            return False
+    async def examine(
+        self, raw_name: bytes, *, since: tuple[int, int] | None = None, known: UidSet | None = None
+    ) -> Mailbox:
+        """Open a folder read-only (law 4); CommandRefused when the server will not. See `mailboxes.examine`."""
+        return await mailboxes.examine(self, raw_name, since=since, known=known)
 
-        parts = [b"STATUS ", mailbox(raw_name), f" ({' '.join(self._status_items())})".encode()]
-        answer = await self._protocol.finish(begin_parts(self._protocol, "STATUS", parts, self.capabilities, accept))
-        if answer.status == "NO" and (answer.code is None or answer.code.name == "NONEXISTENT"):
-            return None
-        self._check(answer, "STATUS")
-        return answered
+    async def unselect(self) -> bool:
+        """Leave the open folder; False where the server has no harmless way to do so."""
+        return await mailboxes.unselect(self)
 
-    async def examine(self, raw_name: bytes) -> Mailbox:
-        """Open a folder read-only (law 4); CommandRefused when the server will not."""
-        box = Mailbox(raw_name)
+    # -- the open folder ---------------------------------------------------------------------------------------
 
-        def accept(response: Response) -> bool:
-            match response:
-                case Exists(count):
-                    box.exists = max(box.exists, count)  # Zimbra sends several; the last and largest holds
-                case Condition(code=code) if code is not None and code.name in _MAILBOX_CODES:
-                    setattr(box, _MAILBOX_CODES[code.name], code.number())
-                case Condition(code=code) if code is not None and code.name == "NOMODSEQ":
-                    box.highestmodseq = None
-                case Recent() | Flags():
-                    pass
-                case _:
-                    return False
-            return True
+    async def search(self, criteria: str = "ALL", *, within: UidSet | None = None) -> UidSet:
+        """UIDs of the open folder that meet `criteria`, of `within` only where given; see `searching.search`."""
+        return await searching.search(self, criteria, within=within)
 
-        parts = [b"EXAMINE ", mailbox(raw_name)]
-        if "CONDSTORE" in self.capabilities:
-            parts.append(b" (CONDSTORE)")
-        self.mailbox = None
-        answer = await self._protocol.finish(begin_parts(self._protocol, "EXAMINE", parts, self.capabilities, accept))
-        if answer.status != "OK":
-            self._protocol.state = AUTH
-            self._check(answer, "EXAMINE")
-        self._protocol.state = SELECTED
-        if box.highestmodseq is not None and box.highestmodseq <= 0:
-            box.highestmodseq = None
-        self.mailbox = box
-        self._pushed.clear()
-        return box
+    async def search_many(self, criteria: Sequence[str]) -> list[UidSet]:
+        """Several searches in one round trip, their answers in order."""
+        return await searching.search_many(self, criteria)
+
+    async def count(self, criteria: str) -> int | None:
+        """How many messages meet `criteria`; None where the server cannot count without listing (no ESEARCH)."""
+        return await searching.count(self, criteria)
 
     async def search_uids(self) -> UidSet:
-        """All UIDs of the open folder by UID SEARCH; in the compact form of ESEARCH (RFC 4731) where offered."""
-        found: list[UidSet] = []
+        """All UIDs of the open folder by UID SEARCH."""
+        return await searching.search(self)
 
-        def accept(response: Response) -> bool:
-            match response:
-                case Search(uids=uids):
-                    found.append(uids)
-                case ESearch(all=uids):
-                    found.append(uids or UidSet.from_uids(()))
-                case _:
-                    return False
-            return True
-
-        line = b"UID SEARCH RETURN (ALL) ALL" if "ESEARCH" in self.capabilities else b"UID SEARCH ALL"
-        answer = await self._protocol.finish(self._protocol.begin("UID SEARCH", line, accept=accept))
-        if answer.status == "BAD" and b"RETURN" in line:
-            self.capabilities -= {"ESEARCH"}
-            return await self.search_uids()
-        self._check(answer, "SEARCH")
-        result = UidSet.from_uids(())
-        for uids in found:
-            result = result.union(uids)
-        return result
-
-    def fetch(self, sets: Iterable[UidSet], items: str, batch_bytes: int, *, depth: int = 2) -> FetchStream:
+    def fetch(
+        self,
+        sets: Iterable[UidSet | str],
+        items: str,
+        batch_bytes: int,
+        *,
+        depth: int = 2,
+        changed_since: int | None = None,
+        vanished: bool = False,
+    ) -> FetchStream:
         """Fetch `items` of these UID sets in order, `depth` commands on their way at a time; see FetchStream.
 
-        With two the server starts on the next set while we still read the last.
+        With two the server starts on the next set while we still read the last. `changed_since` asks only for what has
+        a greater MODSEQ (RFC 7162), `vanished` also for what is gone since (with QRESYNC enabled): see
+        `FetchStream.vanished`.
         """
-        return FetchStream(self._protocol, sets, items, batch_bytes, depth)
+        modifier = ""
+        if changed_since is not None:
+            modifier = f" (CHANGEDSINCE {changed_since}{' VANISHED' if vanished else ''})"
+        return FetchStream(self.protocol, sets, items, batch_bytes, depth, modifier)
 
     async def noop(self) -> None:
-        await self._ok(self._protocol.begin("NOOP"))
+        await self.ok(self.protocol.begin("NOOP"))
 
     async def idle(self, seconds: float) -> bool:
         """IDLE (RFC 2177) until something is pushed or `seconds` have passed; True when something was pushed.
@@ -289,98 +148,96 @@ class Session:
             started.set()
             return None
 
-        if self._pushed.is_set():
-            self._pushed.clear()
+        if self.pushed.is_set():
+            self.pushed.clear()
             return True
-        pending = self._protocol.begin("IDLE", on_continuation=go_ahead)
+        resting = self.state
+        pending = self.protocol.begin("IDLE", on_continuation=go_ahead)
+        self.states.move("idle")
         try:
             await _first(started, pending, SILENCE_SECONDS)
             if not started.is_set():
                 if pending.future.done():
-                    self._check(await pending.future, "IDLE")
-                raise self._fail(Unreachable(f"{self.endpoint} did not answer IDLE"))
-            await _first(self._pushed, pending, seconds)
+                    self.check(await pending.future, "IDLE")
+                raise self.fail(Unreachable(f"{self.endpoint} did not answer IDLE"))
+            await _first(self.pushed, pending, seconds)
         except BaseException as error:
-            self._fail(error if isinstance(error, MailsyncError) else ConnectionLost("IDLE was cancelled"))
+            self.fail(error if isinstance(error, MailsyncError) else ConnectionLost("IDLE was cancelled"))
             raise
         if not pending.future.done():
-            self._protocol.end_idle(pending)
-        await self._ok(pending)
-        pushed = self._pushed.is_set()
-        self._pushed.clear()
+            self.protocol.end_idle(pending)
+        await self.ok(pending)
+        self.states.move(resting)
+        pushed = self.pushed.is_set()
+        self.pushed.clear()
         return pushed
 
     # -- end ---------------------------------------------------------------------------------------------------
-
-    @property
-    def closed(self) -> MailsyncError | None:
-        """Why the session cannot be used any more, or None."""
-        return self._protocol.closed
-
-    @property
-    def bytes_received(self) -> int:
-        return self._protocol.bytes_received
 
     async def logout(self) -> None:
         """Say goodbye and close; never fails, never waits long."""
         with contextlib.suppress(MailsyncError, TimeoutError):
             async with asyncio.timeout(2):
-                await self._protocol.finish(self._protocol.begin("LOGOUT"))
+                await self.protocol.finish(self.protocol.begin("LOGOUT"))
         self.close()
 
     def close(self) -> None:
         """Close at once."""
         self._watchdog.cancel()
-        self._fail(ConnectionLost("the session was closed"))
+        self.states.end("disconnected")
+        self.fail(ConnectionLost("the session was closed"))
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _told(self, state: ConnectionState) -> None:
+        super()._told(state)
+        if self._on_state is not None:
+            self._on_state(self)
 
     def _on_untagged(self, response: Response) -> None:
         box = self.mailbox
         match response:
-            case Condition(status="BYE", text=text):
-                self._fail(ConnectionLost(f"{self.endpoint} said goodbye: {safe_text(text, 200)}"))
-            case Exists(count) if box is not None:
-                box.arrived = box.arrived or count > box.exists
-                box.disturbed = box.disturbed or count < box.exists
-                box.exists = count
-                self._pushed.set()
-            case Expunge() | Vanished() if box is not None:
-                if isinstance(response, Expunge):
-                    box.exists = max(box.exists - 1, 0)
-                box.disturbed = True
-                self._pushed.set()
-            case Fetch() if box is not None:
-                box.disturbed = True
-                self._pushed.set()
+            case Condition(status="BYE", text=text, code=code):
+                seconds = throttle.hint(text, code.name if code else None)
+                said = f"{self.endpoint} said goodbye: {safe_text(text, 200)}"
+                self.fail(ConnectionLost(said) if seconds is None else Throttled(said, resume_after=seconds))
             case Capability(names=names):
-                self.capabilities = names
+                self.learn(names)
+            case _ if box is not None:
+                self._on_mailbox(box, response)
 
-    def _fail(self, error: MailsyncError) -> MailsyncError:
-        self._protocol.fail(error)
-        return error
-
-    async def _ok(self, pending: Pending) -> Tagged:
-        answer = await self._protocol.finish(pending)
-        self._check(answer, pending.name)
-        return answer
-
-    def _check(self, answer: Tagged, name: str) -> None:
-        if answer.status == "OK":
-            return
-        text = safe_text(answer.text, 200)
-        if answer.status == "BAD":
-            raise ProtocolError(f"the server does not understand {name}: {text}", scope="folder")
-        raise CommandRefused(f"the server refused {name}: {text}")
+    def _on_mailbox(self, box: Mailbox, response: Response) -> None:
+        """Something about the open folder that nobody had asked for."""
+        match response:
+            case Exists(count):
+                box.arrived = box.arrived or count > box.exists
+                if count < box.exists:
+                    box.disturbed = box.unexplained = True
+                box.exists = count
+            case Expunge(seq):
+                box.exists = max(box.exists - 1, 0)
+                box.expunged.append(seq)
+                box.disturbed = True
+            case Vanished(uids=uids, earlier=earlier):
+                box.vanished_now |= uids
+                # Only with these is it told instead of EXPUNGE, and counts (RFC 7162 section 3.2.10.2, RFC 9586).
+                if not earlier and self.enabled & {"QRESYNC", "UIDONLY"}:
+                    box.exists = max(box.exists - len(uids), 0)
+                box.disturbed = True
+            case Fetch():
+                box.note_flags(response)
+            case _:
+                return
+        self.pushed.set()
 
     async def _watch_silence(self) -> None:
         """Fail the connection when a command waits and the server says nothing. IDLE may be silent."""
-        protocol = self._protocol
+        protocol = self.protocol
         while protocol.closed is None:
             await asyncio.sleep(SILENCE_SECONDS / 12)
             silent = protocol.loop.time() - protocol.last_received
             if silent > SILENCE_SECONDS and protocol.waits_for_data and protocol.closed is None:
-                self._fail(Unreachable(f"{self.endpoint} has been silent for {SILENCE_SECONDS:.0f} seconds"))
+                self.fail(Unreachable(f"{self.endpoint} has been silent for {SILENCE_SECONDS:.0f} seconds"))
 
 
 async def _first(event: asyncio.Event, pending: Pending, seconds: float) -> None:
@@ -391,10 +248,3 @@ async def _first(event: asyncio.Event, pending: Pending, seconds: float) -> None
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         happened.cancel()
-
-
-_MAILBOX_CODES: dict[str, str] = {
-    "UIDVALIDITY": "uidvalidity",
-    "UIDNEXT": "uidnext",
-    "HIGHESTMODSEQ": "highestmodseq",
-}

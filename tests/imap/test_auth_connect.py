@@ -143,7 +143,7 @@ async def test_a_wrong_password_is_tried_once(server: FakeServer, capabilities: 
         ("NO [EXPIRED] old password", SignInFailed),
         ("NO LOGIN failed.", SignInFailed),
         ("BAD what", SignInFailed),
-        ("NO [UNAVAILABLE] LDAP is away", Unreachable),
+        ("NO [UNAVAILABLE] LDAP is away", Throttled),
         ("NO [INUSE] later", Unreachable),
         ("NO [SERVERBUG] oops", Unreachable),
         ("NO [LIMIT] too many connections", Throttled),

@@ -153,7 +153,7 @@ async def test_not_too_many_questions_at_once(server: FakeServer, session: Sessi
 
     server.hooks["STATUS"] = count
     assert len(await session.list_folders()) == len(most) == 63
-    assert max(most) == session_module.PIPELINED_STATUS
+    assert max(most) == session.quirks.pipeline == 25
 
 
 async def test_names_that_need_a_literal(server: FakeServer, session: Session) -> None:

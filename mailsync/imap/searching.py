@@ -1,0 +1,107 @@
+"""UID SEARCH, answered as ESEARCH (RFC 4731) or as SEARCH, whichever the server sees fit. Never with CHARSET."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailsync.imap.line import Line
+from mailsync.imap.protocol import Pending
+from mailsync.imap.responses import ESearch, Response, Search, Tagged
+from mailsync.imap.uidset import EMPTY, UidSet
+
+PIECE = 1 << 30
+"""UIDs in one `within`: only the length of the text counts."""
+
+
+class _Question:
+    """One UID SEARCH and what was answered."""
+
+    def __init__(self, line: Line, criteria: str, returns: str) -> None:
+        self.found = EMPTY
+        self.count: int | None = None
+        self.criteria = criteria
+        self.extended = bool(returns) and line.offers("ESEARCH")
+        words = f"UID SEARCH RETURN ({returns}) {criteria}" if self.extended else f"UID SEARCH {criteria}"
+        self._protocol = line.protocol
+        self.pending: Pending = line.protocol.begin("UID SEARCH", words.encode("ascii"), accept=self._accept)
+
+    def _accept(self, response: Response) -> bool:
+        match response:
+            case Search(uids=uids) if self._protocol.is_next(self.pending):
+                self.found |= uids
+                self.count = len(self.found)
+            case ESearch(tag=tag) if tag == self.pending.tag or (tag is None and self._protocol.is_next(self.pending)):
+                self.found |= response.all or EMPTY
+                self.count = response.count if response.count is not None else len(self.found)
+            case _:
+                return False
+        return True
+
+
+async def search(line: Line, criteria: str = "ALL", *, within: UidSet | None = None) -> UidSet:
+    """The UIDs in the open folder that meet `criteria` (ASCII), those of `within` only where that is given.
+
+    An empty answer proves nothing when EXISTS is not 0: some servers answer so when they mean an error.
+    """
+    if within is None:
+        return (await search_many(line, [criteria]))[0]
+    pieces = [f"UID {piece} {criteria}" for piece in within.split(PIECE)]
+    found = EMPTY
+    for part in await search_many(line, pieces):
+        found |= part
+    return found
+
+
+async def search_many(line: Line, criteria: Sequence[str]) -> list[UidSet]:
+    """The answers to several searches in their order, in as many round trips as the server's pipeline is short."""
+    found: list[UidSet] = []
+    for start in range(0, len(criteria), line.quirks.pipeline):
+        found += await _ask(line, criteria[start : start + line.quirks.pipeline])
+    return found
+
+
+async def _ask(line: Line, criteria: Sequence[str]) -> list[UidSet]:
+    questions = [_Question(line, one, "ALL") for one in criteria]
+    answers = [await line.protocol.finish(question.pending) for question in questions]
+    found: list[UidSet] = []
+    for question, answer in zip(questions, answers, strict=True):
+        if answer.status == "BAD" and question.extended:
+            question, answer = await _plainly(line, question.criteria)
+        line.check(answer, "SEARCH")
+        found.append(question.found | await _beyond(line, question, answer))
+    return found
+
+
+async def _plainly(line: Line, criteria: str) -> tuple[_Question, Tagged]:
+    """Ask without RETURN what was BAD with it: if that works, ESEARCH does not, on this connection."""
+    question = _Question(line, criteria, "")
+    answer = await line.protocol.finish(question.pending)
+    if answer.status == "OK":
+        line.latch_off("ESEARCH")
+    return question, answer
+
+
+async def _beyond(line: Line, question: _Question, answer: Tagged) -> UidSet:
+    """What is below the lowest message that a server with MESSAGELIMIT (RFC 9738) has looked at."""
+    found = EMPTY
+    while answer.code is not None and answer.code.name == "MESSAGELIMIT":
+        words = answer.code.words()
+        lowest = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        if lowest <= 1:
+            break
+        question = _Question(line, f"UID 1:{lowest - 1} {question.criteria}", "ALL")
+        answer = await line.ok(question.pending)
+        found |= question.found
+    return found
+
+
+async def count(line: Line, criteria: str) -> int | None:
+    """How many messages of the open folder meet `criteria`, without their UIDs; None where ESEARCH is not offered."""
+    if not line.offers("ESEARCH"):
+        return None
+    question = _Question(line, criteria, "COUNT")
+    answer = await line.protocol.finish(question.pending)
+    if answer.status == "BAD":
+        question, answer = await _plainly(line, criteria)
+    line.check(answer, "SEARCH")
+    return question.count
