@@ -42,6 +42,8 @@ class Session(Line):
         on_state: Callable[[Session], None] | None = None,
     ) -> None:
         self._on_state = on_state
+        self._left: Pending | None = None
+        """An IDLE that was ended by DONE and has not been answered for all we know."""
         super().__init__(protocol, endpoint, known)
         self._watchdog = asyncio.create_task(self._watch_silence())
         protocol.listener = self._on_untagged
@@ -139,7 +141,8 @@ class Session(Line):
     async def idle(self, seconds: float) -> bool:
         """IDLE (RFC 2177) until something is pushed or `seconds` have passed; True when something was pushed.
 
-        What was pushed is in `mailbox`; anything pushed between two calls ends the next one at once.
+        What was pushed is in `mailbox`; anything pushed between two calls ends the next one at once. After a push the
+        answer to DONE is left to the next IDLE, so that whoever reacts loses no round trip by waiting for it.
         """
         started = asyncio.Event()
 
@@ -151,6 +154,9 @@ class Session(Line):
         if self.pushed.is_set():
             self.pushed.clear()
             return True
+        if self._left is not None:
+            left, self._left = self._left, None
+            await self.ok(left)
         resting = self.state
         pending = self.protocol.begin("IDLE", on_continuation=go_ahead)
         self.states.move("idle")
@@ -166,9 +172,14 @@ class Session(Line):
             raise
         if not pending.future.done():
             self.protocol.end_idle(pending)
-        await self.ok(pending)
-        self.states.move(resting)
         pushed = self.pushed.is_set()
+        if pushed and self.quirks.pipeline > 1:
+            pending.on_continuation = None
+            self._left = pending
+        else:
+            await self.ok(pending)
+            pushed = self.pushed.is_set()
+        self.states.move(resting)
         self.pushed.clear()
         return pushed
 
