@@ -16,6 +16,7 @@
      |- Unreachable                  exit 4, account, backoff   DNS, refused, timed out
      |   |- ConnectionLost           exit 4, account, backoff   it worked and then it stopped
      |   `- Throttled                exit 4, account, backoff   the server asks us to slow down
+    |       `- BudgetSpent          exit 4, account, backoff   the bytes that a day may carry are used up
      |- ProtocolError                exit 1, account, backoff   an answer that cannot be understood or exceeds a limit
      |- CommandRefused               exit 1, folder,  backoff   tagged NO or BAD
      |- FolderDoubt                  exit 1, folder,  backoff   the answer would remove too much to be believed
@@ -150,6 +151,10 @@ class Throttled(Unreachable):
     def __init__(self, message: str = "", *, hint: str | None = None, resume_after: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.resume_after = resume_after
+
+
+class BudgetSpent(Throttled):
+    """The bytes that a day may carry are used up."""
 
 
 class ProtocolError(MailsyncError):

@@ -40,6 +40,8 @@ class Line:
         self.quirks = quirks
         self.round_trip = 0.0
         """Seconds from a question to its answer, the shortest seen at sign-in; 0 before."""
+        self.compressed = False
+        """COMPRESS=DEFLATE (RFC 4978) is on."""
         self.mailbox: Mailbox | None = None
         self.pushed = asyncio.Event()
         """Set when the server told something nobody had asked for."""

@@ -39,6 +39,8 @@ class Pool:
         self._connect = connect
         self._now = now
         self._slots = asyncio.Semaphore(ceiling)
+        self._users = 0
+        """Those that hold a slot; `_in_use` of them a session."""
         self._in_use = 0
         self._idle: list[tuple[Session, float]] = []
         """With the moment since when; the last used is the first to be used again."""
@@ -46,28 +48,37 @@ class Pool:
         self._closer: asyncio.Task[None] | None = None
 
     def limit(self, most: int) -> None:
-        """From the next rest on, at most so many."""
+        """At most so many, from the next moment on at which nobody has one."""
         self._most = most
         self._reset()
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A session for the length of the block; one that failed inside it is not used again."""
-        slots = self._slots
-        async with slots:
-            session = await self._get()
-            self._in_use += 1
+        async with self._slots:
+            self._users += 1
             try:
-                yield session
-            except MailsyncError:
-                raise
-            except BaseException:
-                session.close()  # cancelled or broken in an unknown place: its state is not known
-                raise
+                async with self._held(await self._get()) as session:
+                    yield session
             finally:
-                self._in_use -= 1
-                if session.closed is None:
-                    self._idle.append((session, self._now()))
+                self._users -= 1
+        if self._most < self.ceiling:
+            self._reset()
+
+    @contextlib.asynccontextmanager
+    async def _held(self, session: Session) -> AsyncIterator[Session]:
+        self._in_use += 1
+        try:
+            yield session
+        except MailsyncError:
+            raise
+        except BaseException:
+            session.close()  # cancelled or broken in an unknown place: its state is not known
+            raise
+        finally:
+            self._in_use -= 1
+            if session.closed is None:
+                self._idle.append((session, self._now()))
 
     async def _get(self) -> Session:
         while True:
@@ -122,7 +133,7 @@ class Pool:
         self._reset()
 
     def _reset(self) -> None:
-        if not self._in_use and self.ceiling != self._most:
+        if not self._users and self.ceiling != self._most:
             self.ceiling, self._slots = self._most, asyncio.Semaphore(self._most)
 
 

@@ -76,6 +76,12 @@ def set_server(connection: sqlite3.Connection, name: str, server: str, capabilit
     )
 
 
+def described(connection: sqlite3.Connection, name: str) -> tuple[str, str, str]:
+    """What is stored of the server: its name, its capabilities, and the line about compression."""
+    row = connection.execute("SELECT server, capabilities, line FROM accounts WHERE name = ?", (name,)).fetchone()
+    return (row[0], row[1], row[2]) if row is not None else ("", "", "")
+
+
 def finish_sync(connection: sqlite3.Connection, name: str, at: float, error: str | None, hint: str) -> None:
     """The outcome of a whole sync; `last_sync_at` moves only when it succeeded."""
     connection.execute(

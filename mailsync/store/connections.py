@@ -71,4 +71,7 @@ def listing(connection: sqlite3.Connection) -> list[Row]:
         """SELECT id, account, purpose, state, folder, compressed, opened_at, changed_at, received, detail
            FROM connections ORDER BY account, id"""
     )
-    return [Row(*row[:5], bool(row[5]), *row[6:]) for row in rows]
+    return [
+        Row(number, account, purpose, state, folder, bool(compressed), *others)
+        for number, account, purpose, state, folder, compressed, *others in rows
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 KEPT_DAYS = 400
@@ -34,6 +35,29 @@ def received(connection: sqlite3.Connection, account_id: int, at: float) -> int:
         "SELECT received FROM traffic WHERE account_id = ? AND day = ?", (account_id, day_of(at))
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A folder on the server against its mirror: messages and bytes, the server's bytes where it tells them."""
+
+    server_messages: int
+    messages: int
+    bytes: int
+    server_bytes: int | None
+
+
+def standing(connection: sqlite3.Connection, account_id: int) -> tuple[list[Standing], float | None]:
+    """Every folder of an account, and the INTERNALDATE (Unix seconds) down to which those under way are mirrored."""
+    rows = connection.execute(
+        """SELECT coalesce(server_messages, messages), messages, bytes, server_bytes,
+                  iif(messages < server_messages,
+                      (SELECT min(internaldate) FROM messages m WHERE m.folder_id = f.id), NULL)
+           FROM folders f WHERE account_id = ? AND gone_at IS NULL""",
+        (account_id,),
+    ).fetchall()
+    dates = [row[4] for row in rows if row[4] is not None]
+    return [Standing(*row[:4]) for row in rows], max(dates, default=None)
 
 
 def by_day(connection: sqlite3.Connection, account_id: int, since: float) -> dict[str, int]:

@@ -43,21 +43,28 @@ class AccountMirror(AccountConnection):
         `scheduled`: no person asked for it.
         """
         result = AccountResult(self.name)
-        if not scheduled:
-            self.forget_refusal()
+
+        def over() -> bool:
+            return stopping() or self.over_budget()
+
         try:
+            await self.begin(asked=not scheduled)
             async with self.pool.session() as session:
                 discovery = Discovery(self.store, self.name, self.account_id, self.config, self.now)
                 chosen = await discovery.refresh(session, only, dry_run=dry_run)
             self.syncing = True
             await self.set_state("syncing")
-            await self._sync_folders(chosen, result, full=full, dry_run=dry_run, stopping=stopping)
-        except MailsyncError as error:
-            result.error, result.hint, result.exit_code = str(error), error.hint, error.exit_code
+            await self._sync_folders(chosen, result, full=full, dry_run=dry_run, stopping=over)
+            self.ended(None)
+        except MailsyncError as failure:
+            error = failure
+            if isinstance(failure, Interrupted) and self.over_budget() and not stopping():
+                error = await self.budget_spent()
             await (self.set_state(self.resting) if isinstance(error, Interrupted) else self.note_failure(error))
+            result.error, result.hint, result.exit_code = self.ended(error), error.hint, error.exit_code
         finally:
             self.syncing = False
-            await self.pool.close()
+            await self.end()
         result.folders.sort(key=lambda folder: folder.name)
         if result.error is None:
             failed = next((folder for folder in result.folders if folder.error), None)
@@ -88,7 +95,7 @@ class AccountMirror(AccountConnection):
             while queue and not stopping():
                 folder = queue.pop()
                 task = FolderSync(self.store, self.name, self.account_id, folder, self.now, full, dry_run, stopping)
-                result.folders.append(await self.sync_folder(task, self.pool.session))
+                result.folders.append(await self.sync_folder(task, self.worker))
 
         workers = [asyncio.create_task(work()) for _ in range(min(self.pool.ceiling, len(queue)))]
         try:

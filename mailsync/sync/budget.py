@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-MARGIN = 0.1
+MARGIN = 0.05
 """The share of the allowance that a sync leaves untouched."""
 DAY = 86400.0
 
@@ -18,10 +18,11 @@ DAY = 86400.0
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a mirror is. `oldest` is the INTERNALDATE (Unix seconds) down to which everything is there, newest
-    first; None when nothing is yet. `rest` are the bytes still to come, about."""
+    first; None when nothing is under way. `rest` are the bytes still to come, about; `held` messages are there."""
 
     oldest: float | None
     rest: int
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def forecast(budget: Budget, progress: Progress, at: float) -> str:
 
     A day's name for the coming six days, a date beyond them.
     """
-    back = "nothing is mirrored yet"
+    back = f"{progress.held:,} messages are mirrored" if progress.held else "nothing is mirrored yet"
     if progress.oldest is not None:
         back = f"mirrored back to {datetime.fromtimestamp(progress.oldest, UTC):%Y-%m}"
     if progress.rest <= 0 or not budget.usable:

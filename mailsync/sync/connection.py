@@ -1,23 +1,42 @@
-"""The connections of one account: how it signs in, what it may use, and the state that screens show of it."""
+"""The connections of one account: how it signs in, what it may use, when it waits, and the state screens show of it.
+
+    connect() -> a person's no? -> a pause? -> the day's bytes? -> consent -> sign in -> what is learned is kept
+
+One sign-in at a time. A failure that concerns the account begins a pause (`backoff`) that schedules and monitors
+share; a pause that the server asked for outlives the engine.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from mailsync.config.checks import is_loopback
 from mailsync.config.models import AccountConfig
 from mailsync.config.providers import PRESETS
-from mailsync.errors import ConsentMissing, MailsyncError, SignInFailed
+from mailsync.errors import BudgetSpent, ConsentMissing, MailsyncError, SignInFailed, Throttled
+from mailsync.imap import quirks
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
+from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
 from mailsync.model import AccountState
 from mailsync.privacy import consent
-from mailsync.store import accounts, consents
+from mailsync.store import accounts, consents, probes, traffic
 from mailsync.store.database import Store
+from mailsync.sync import line
+from mailsync.sync.backoff import Backoff, moment
+from mailsync.sync.budget import Budget, Progress, amount, estimated_rest, forecast, renews_at
+from mailsync.sync.knowledge import CEILING_SECONDS, LINE_SECONDS, Knowledge
+from mailsync.sync.meter import Meter
+
+PROVEN_SECONDS = 30.0
+"""A connection that lasted so long was no mere sign-in."""
+WAIT_SECONDS = 5.0
+"""How often someone who waits for the end of a pause looks whether it was cut short."""
 
 
 @dataclass(slots=True)
@@ -33,47 +52,159 @@ class AccountConnection:
     config: AccountConfig
     password: Callable[[], str]
     now: Callable[[], float] = time.time
+    keep: float = 0.0
+    """Seconds for which connections that nobody uses are kept; 0 logs out at once."""
+    retry: Callable[[float], None] = lambda at: None
+    """Is told when a sync that failed should be tried again (Unix seconds)."""
     resting: AccountState = "disconnected"
     """The state between syncs: `watching` while a monitor has a connection."""
     syncing: bool = field(default=False, init=False)
     pool: Pool = field(init=False)
-    watchers: int = field(init=False)
-    """Connections that are kept for monitors."""
+    backoff: Backoff = field(default_factory=Backoff, init=False)
+    meter: Meter = field(init=False)
+    knowledge: Knowledge = field(init=False)
+    quirks: Quirks = field(init=False)
+    """Of the server as far as it is known: by its host before the first connection."""
     _sign_in: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _refusal: SignInFailed | None = field(default=None, init=False)
+    _noted: MailsyncError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        # The ceiling is the provider's: what monitors hold, syncs cannot have. One folder of `watch`, one connection.
-        most = self.config.max_connections
-        self.watchers = min(len(self.config.watch), most // 2)
-        self.pool = Pool(self.connect, most - self.watchers)
+        self.quirks = quirks.override(quirks.match(self.config.host, "", {}, frozenset()), self.config.quirks.given())
+        self.knowledge = Knowledge(self.store, self.name, self.account_id, self.now)
+        self.meter = Meter(self.store, self.name, self.account_id, self.now, self._prove)
+        self.pool = Pool(lambda: self.connect("sync"), self.allowed - self.watchers, keep=self.keep, now=self.now)
 
-    def forget_refusal(self) -> None:
-        """A person asks: a password that was refused is tried once more."""
-        self._refusal = None
+    # -- how many connections ----------------------------------------------------------------------------------
 
-    async def connect(self) -> Session:
+    @property
+    def allowed(self) -> int:
+        """Connections at a time: as configured, or as few as the server is known or was found to allow."""
+        known = (self.config.max_connections, self.quirks.connections, self.knowledge.ceiling)
+        return min(number for number in known if number is not None)
+
+    @property
+    def watchers(self) -> int:
+        """Connections that are kept for monitors: what they hold, syncs cannot have. One folder, one connection."""
+        return min(len(self.config.watch), self.allowed // 2)
+
+    def _allow(self, count: int, error: Throttled) -> None:
+        """The server turned one more away while it had `count` of ours."""
+        if count < self.allowed:
+            about_connections = "connection" in str(error).lower() or "simultaneous" in str(error).lower()
+            seconds = CEILING_SECONDS if about_connections else CEILING_SECONDS / 24
+            self.knowledge.note({"connections": f"{count} at a time: {error}"}, seconds)
+            self.pool.limit(max(1, self.allowed - self.watchers))
+
+    # -- connecting --------------------------------------------------------------------------------------------
+
+    async def begin(self, *, asked: bool) -> None:
+        """A sync begins; `asked` by a person, who may try at once what a schedule has to wait for.
+
+        Raises Throttled for a pause that binds, BudgetSpent, or the refusal of a password.
+        """
+        await self._load()
+        if asked:
+            self._refusal = None
+            self.backoff.asked(self.now())
+        await self._gate("sync")
+        self.meter.burst()
+
+    async def end(self) -> None:
+        """A sync is over: connections rest, and what the line carried is remembered."""
+        await self.pool.rest()
+        self.meter.count()
+        known, rate = self.knowledge.line, self.meter.gauge.rate
+        if rate is not None:
+            known = line.Line(known.round_trip, rate, self.meter.compressed)
+            self.knowledge.note({"line": known.dump()}, LINE_SECONDS)
+
+    async def close(self) -> None:
+        """Log out of what is idle."""
+        await self.pool.close()
+        self.meter.count()
+
+    async def connect(self, purpose: str = "watch") -> Session:
         """A signed-in session; the account's state follows what happens. One sign-in at a time.
 
-        A refused password is not tried again, whoever asks, before a person asks for a sync.
+        A refused password is not tried again, whoever asks, before a person asks for a sync; nothing is tried during
+        a pause.
         """
         async with self._sign_in:
-            if self._refusal is not None:
-                raise self._refusal
+            await self._load()
+            await self._gate(purpose)
             try:
-                return await self._connect()
+                return await self._connect(purpose)
             except SignInFailed as error:
                 self._refusal = error
                 raise
+            except Throttled as error:
+                if self.meter.open:
+                    self._allow(self.meter.open, error)
+                raise
 
-    async def _connect(self) -> Session:
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator[Session]:
+        """A session of the pool to carry messages: compressed where the line is worth it."""
+        async with self.pool.session() as session:
+            if not session.compressed and self.compression(session).on:
+                await session.compress()
+            yield session
+
+    async def until_resumed(self) -> None:
+        """Wait for the end of the account's pause; returns at once when there is none."""
+        while self.backoff.waits(self.now()):
+            assert self.backoff.resumes_at is not None
+            await asyncio.sleep(min(max(self.backoff.resumes_at - self.now(), 0.05), WAIT_SECONDS))
+
+    async def _load(self) -> None:
+        if self.knowledge.loaded:
+            return
+        await self.knowledge.load()
+        self.meter.load(self.knowledge.received_today)
+        if (pause := self.knowledge.throttled) is not None:
+            at, until = self.now(), pause.expires_at
+            self.backoff.failed(at, pause.value, until - at)
+            await self.store.awrite(
+                lambda c: accounts.set_state(c, self.name, "backing_off", at, pause.value, resumes_at=until)
+            )
+        self.pool.limit(max(1, self.allowed - self.watchers))
+
+    async def _gate(self, purpose: str) -> None:
+        """Raise what stands in the way of a connection."""
+        at = self.now()
+        if self._refusal is not None:
+            raise self._refusal
+        daily = self.quirks.daily_bytes
+        if self.over_budget() if purpose == "sync" else daily is not None and self.meter.received_today >= daily:
+            raise await self.budget_spent()
+        if self.backoff.waits(at) and (self.backoff.stated or not self.syncing):
+            assert self.backoff.resumes_at is not None
+            error = Throttled(
+                f"{self.backoff.why}; resumes at {moment(self.backoff.resumes_at, at)}",
+                hint="nothing was tried: the server asked for this pause" if self.backoff.stated else None,
+                resume_after=self.backoff.resumes_at - at,
+            )
+            self._noted = error  # it says nothing new
+            raise error
+
+    async def _connect(self, purpose: str) -> Session:
         await self.check_consent()
         announces = self.resting == "disconnected" and not self.syncing
         if announces:
-            await self.set_state("connecting")
+            self._announce("connecting")
         try:
             password = await asyncio.to_thread(self.password)
-            session = await Session.open(self.endpoint(), self.config.username or self.config.email, password)
+            session = await Session.open(
+                self.endpoint(),
+                self.config.username or self.config.email,
+                password,
+                quirks=self.knowledge.quirks,
+                overrides=self.config.quirks.given(),
+                on_state=self.meter.changed,
+            )
+            self.meter.opened(session, purpose)
+            await self._met(session)
         except MailsyncError as error:
             preset = PRESETS.get(self.config.provider)
             if type(error) is SignInFailed and preset is not None and preset.hint:
@@ -81,15 +212,36 @@ class AccountConnection:
             if not self.syncing:  # else the sync goes on with fewer connections, or says itself how it ended
                 await self.note_failure(error)
             raise
-        server = " ".join(value for key, value in session.server_id.items() if key in ("name", "version") and value)
-
-        def write(connection: sqlite3.Connection) -> None:
-            accounts.set_server(connection, self.name, server or session.greeting.text[:200], session.capabilities)
-            if announces:
-                accounts.set_state(connection, self.name, "authenticated", self.now())
-
-        await self.store.awrite(write)
+        if announces:
+            self._announce("authenticated")
         return session
+
+    async def _met(self, session: Session) -> None:
+        """Keep what a sign-in tells of the server."""
+        known = self.knowledge
+        self.quirks = session.quirks
+        known.met(session)
+        if known.line.round_trip is None or not 0.5 < session.round_trip / max(known.line.round_trip, 1e-6) < 2:
+            measured = line.Line(session.round_trip, known.line.rate, known.line.compressed)
+            known.note({"line": measured.dump()}, LINE_SECONDS)
+        choice = self.compression(session)
+        words = " ".join(value for key, value in session.server_id.items() if key in ("name", "version") and value)
+        known.describe(words or session.greeting.text[:200], session.advertised, str(choice))
+        if self.config.compress is True and choice.on:
+            await session.compress()
+
+    def compression(self, session: Session) -> line.Choice:
+        """Whether a connection is worth compressing, by what is known of the line now."""
+        rate = self.meter.gauge.rate
+        known = self.knowledge.line
+        if rate is not None:
+            known = line.Line(known.round_trip, rate, self.meter.compressed)
+        return line.choose(
+            self.config.compress,
+            offered="COMPRESS=DEFLATE" in session.capabilities,
+            local=is_loopback(self.config.host),
+            line=known,
+        )
 
     def endpoint(self) -> Endpoint:
         config = self.config
@@ -104,16 +256,79 @@ class AccountConnection:
             await self.note_failure(error)
             raise
 
+    # -- the day's bytes ---------------------------------------------------------------------------------------
+
+    def over_budget(self) -> bool:
+        """True when syncs have to stop for today."""
+        return Budget(self.quirks.daily_bytes).spent(self.meter.received_today)
+
+    async def budget_spent(self) -> BudgetSpent:
+        """What to raise then: how far the mirror is, and when the rest comes."""
+        at, budget = self.now(), Budget(self.quirks.daily_bytes)
+        folders, oldest = await self.store.aread(lambda connection: traffic.standing(connection, self.account_id))
+        rest = sum(estimated_rest(f.server_messages, f.messages, f.bytes, f.server_bytes) for f in folders)
+        progress = Progress(oldest, rest, sum(folder.messages for folder in folders))
+        resumes = renews_at(at)
+        return BudgetSpent(
+            f"the {amount(budget.usable or 0)} of today are used up; {forecast(budget, progress, at)}; "
+            f"resumes at {moment(resumes, at)}",
+            hint="quirks.daily_bytes of the account sets how much a day may carry",
+            resume_after=resumes - at,
+        )
+
+    # -- states ------------------------------------------------------------------------------------------------
+
+    def _announce(self, state: AccountState) -> None:
+        """A state that something else follows within moments: nobody waits for its row."""
+        at = self.now()
+        self.store.write(lambda connection: accounts.set_state(connection, self.name, state, at))
+
     async def set_state(self, state: AccountState, detail: str = "", hint: str = "") -> None:
-        await self.store.awrite(lambda c: accounts.set_state(c, self.name, state, self.now(), detail, hint))
+        at = self.now()
+        if state in ("watching", "disconnected") and isinstance(self._noted, BudgetSpent) and self.over_budget():
+            return  # push goes on in what the day has left; that syncs wait is what counts
+        await self.store.awrite(lambda c: accounts.set_state(c, self.name, state, at, detail, hint))
 
     async def note_failure(self, error: MailsyncError) -> None:
-        """The account's state after a failure that concerns all of it."""
+        """The account's state after a failure that concerns all of it, and the pause that it begins."""
+        if error is self._noted:
+            return
+        self._noted = error
+        at = self.now()
         state: AccountState = "error"
+        detail, resumes = str(error), None
         if isinstance(error, ConsentMissing):
             state = "needs_consent"
         elif error.exit_code == 3:
             state = "needs_login"
+        elif isinstance(error, BudgetSpent):
+            state, resumes = "backing_off", renews_at(at)
         elif error.retry == "backoff":
             state = "backing_off"
-        await self.set_state(state, str(error), error.hint)
+            resumes = self.backoff.failed(at, detail, error.resume_after if isinstance(error, Throttled) else None)
+            detail = f"{detail}; next try at {moment(resumes, at)}"
+            if self.backoff.stated:
+                self.knowledge.note({probes.THROTTLED: str(error)}, resumes - at)
+        await self.store.awrite(
+            lambda c: accounts.set_state(c, self.name, state, at, detail, error.hint, resumes_at=resumes)
+        )
+
+    def ended(self, error: MailsyncError | None) -> str | None:
+        """What a sync that ended so says of itself; one that went well proves that the account works."""
+        if error is None:
+            self.backoff.proved()
+            self.knowledge.forget(probes.THROTTLED)
+            return None
+        at = self.now()
+        if not self.backoff.waits(at) or isinstance(error, BudgetSpent):
+            return str(error)
+        assert self.backoff.resumes_at is not None
+        self.retry(self.backoff.resumes_at)
+        told = self.backoff.stated and "resumes at" not in str(error)
+        return f"{error}; resumes at {moment(self.backoff.resumes_at, at)}" if told else str(error)
+
+    def _prove(self) -> None:
+        """Called with each count of bytes."""
+        opened = self.meter.oldest_opened_at
+        if self.backoff.failures and opened is not None and self.now() - opened > PROVEN_SECONDS:
+            self.backoff.proved()

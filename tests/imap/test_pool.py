@@ -178,12 +178,11 @@ async def test_a_session_that_lay_idle_for_long_is_asked_first(
     await pool.close()
 
 
-async def test_a_learned_limit_holds_from_the_next_rest_on(server: FakeServer) -> None:
+async def test_a_learned_limit_holds_as_soon_as_nobody_has_a_session(server: FakeServer) -> None:
     pool = Pool(lambda: open_session(server), 4, keep=600)
     async with pool.session():
         pool.limit(1)
         assert pool.ceiling == 4
-    await pool.rest()
     assert pool.ceiling == 1
     most = busy = 0
 
