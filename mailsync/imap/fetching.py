@@ -62,13 +62,17 @@ class FetchStream:
                 self._protocol.pause()
         return True
 
-    def _send(self) -> None:
+    def begin(self) -> None:
+        """Send the first commands behind one that is still on its way and will open the folder."""
+        self._send(ahead=True)
+
+    def _send(self, *, ahead: bool = False) -> None:
         while len(self._pending) < self._depth:
             uids = next(self._sets, None)
             if uids is None:
                 return
             line = b"UID FETCH %s (%s)%s" % (str(uids).encode(), self._items, self._modifier)
-            pending = self._protocol.begin("UID FETCH", line, accept=self._accept)
+            pending = self._protocol.begin("UID FETCH", line, accept=self._accept, ahead=ahead)
             pending.future.add_done_callback(lambda _: self._wake.set())
             self._pending.append(pending)
 

@@ -40,8 +40,6 @@ class Line:
         self.quirks = quirks
         self.round_trip = 0.0
         """Seconds from a question to its answer, the shortest seen at sign-in; 0 before."""
-        self.compressed = False
-        """COMPRESS=DEFLATE (RFC 4978) is on."""
         self.mailbox: Mailbox | None = None
         self.pushed = asyncio.Event()
         """Set when the server told something nobody had asked for."""
@@ -68,6 +66,11 @@ class Line:
     def bytes_received(self) -> int:
         """Bytes that came over the line (below COMPRESS, above TLS)."""
         return self.protocol.bytes_received
+
+    @property
+    def compressed(self) -> bool:
+        """COMPRESS=DEFLATE (RFC 4978) is in effect."""
+        return self.protocol.compressed
 
     def offers(self, *names: str) -> bool:
         """Any of these capabilities may be used."""

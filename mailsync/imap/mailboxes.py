@@ -71,8 +71,9 @@ class Mailbox:
         return pushed
 
     def note_flags(self, answer: Fetch) -> None:
-        """A FETCH nobody asked for."""
-        self.disturbed = True
+        """A FETCH nobody asked for; of a message that has just arrived (NOTIFY tells so) it is no disturbance."""
+        new = self.arrived and self.uidnext is not None and (answer.uid or 0) >= self.uidnext
+        self.disturbed = self.disturbed or not new
         if answer.uid is None or answer.flags is None or len(self.flagged) >= PUSHED_LIMIT:
             self.unexplained = True
         else:
@@ -227,8 +228,8 @@ async def examine(
     UIDVALIDITY is another one. A parameter that the server answers with BAD is not used again on this connection.
     """
     while True:
-        extension, parameter = _parameter(line, since, known)
-        pending, box, _ = begin_examine(line, raw_name, parameter, tells=extension == "QRESYNC")
+        extension, words = parameter(line, since, known)
+        pending, box, _ = begin_examine(line, raw_name, words, tells=extension == "QRESYNC")
         answer = await line.protocol.finish(pending)
         if answer.status != "BAD" or not extension:
             line.check(answer, pending.name)
@@ -236,7 +237,7 @@ async def examine(
         line.latch_off(extension)
 
 
-def _parameter(line: Line, since: tuple[int, int] | None, known: UidSet | None) -> tuple[str, str]:
+def parameter(line: Line, since: tuple[int, int] | None, known: UidSet | None) -> tuple[str, str]:
     """The extension to open a folder with, and its select parameter; '' for neither."""
     if since is not None and since[1] > 0 and "QRESYNC" in line.enabled and line.offers("QRESYNC"):
         numbers = f"{since[0]} {since[1]}"
@@ -247,13 +248,11 @@ def _parameter(line: Line, since: tuple[int, int] | None, known: UidSet | None) 
     return "", ""
 
 
-def begin_examine(
-    line: Line, raw_name: bytes, parameter: str | None = None, *, tells: bool = False
-) -> tuple[Pending, Mailbox, bool]:
+def begin_examine(line: Line, raw_name: bytes, words: str, *, tells: bool = False) -> tuple[Pending, Mailbox, bool]:
     """EXAMINE on its way: the command, the mailbox it will fill, and whether another command may follow at once.
 
-    With `tells`, FETCH and VANISHED until its end are about what happened since a checkpoint. What the server says
-    while an earlier command waits is about the folder that was open before.
+    `words` is the second text of `parameter`. With `tells`, FETCH and VANISHED until its end are about what happened
+    since a checkpoint. What the server says while an earlier command waits is about the folder that was open before.
     """
     box = Mailbox(raw_name)
     protocol = line.protocol
@@ -286,9 +285,7 @@ def begin_examine(
             box.highestmodseq = None
 
     verb = "SELECT" if line.quirks.select_not_examine else "EXAMINE"
-    if parameter is None:
-        parameter = _parameter(line, None, None)[1]
-    parts: list[bytes | Literal] = [f"{verb} ".encode(), mailbox(raw_name), parameter.encode()]
+    parts: list[bytes | Literal] = [f"{verb} ".encode(), mailbox(raw_name), words.encode()]
     if not protocol.busy:
         line.mailbox = None
     single = len(render(parts, line.capabilities)) == 1

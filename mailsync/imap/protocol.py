@@ -21,6 +21,7 @@ import aioimaplib
 from aioimaplib.aioimaplib import AUTH, LOGOUT, NONAUTH, SELECTED, Cmd, Commands, Exec
 
 from mailsync.errors import ConnectionLost, InsecureConnection, MailsyncError, ProtocolError
+from mailsync.imap.compress import ROUND, Deflate
 from mailsync.imap.responses import Condition, Continuation, Response, Tagged, Unparsed
 from mailsync.imap.wire import WireError, WireParser
 
@@ -28,6 +29,7 @@ COMMANDS = {
     **Commands,
     "UNSELECT": Cmd("UNSELECT", (SELECTED,), Exec.is_sync),
     "ENABLE": Cmd("ENABLE", (AUTH, SELECTED), Exec.is_sync),
+    "COMPRESS": Cmd("COMPRESS", (AUTH, SELECTED), Exec.is_sync),
     "IDLE": Cmd("IDLE", (AUTH, SELECTED), Exec.is_async),
     "NOTIFY": Cmd("NOTIFY", (AUTH, SELECTED), Exec.is_sync),
 }
@@ -38,6 +40,8 @@ __all__ = ["AUTH", "SELECTED", "Client", "Pending", "Protocol"]
 KEEPALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPALIVE": 120, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
 """Seconds of silence before TCP asks whether the other side is there (macOS calls it TCP_KEEPALIVE), seconds between
 two such questions, and how many without an answer end the connection. Routers forget a silent line after minutes."""
+LONGEST_HELD = 1 << 20
+"""Bytes of a line whose end has not come, while COMPRESS waits."""
 UNPARSED_LIMIT = 1000
 """Lines in a row that are no IMAP before the peer is taken for something that is no IMAP server at all."""
 
@@ -88,6 +92,8 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         self._unparsed = 0
         self._paused = False
         self._closed_event = asyncio.Event()
+        self._deflate: Deflate | None = None
+        self._held: bytearray | None = None  # while COMPRESS waits: what came behind the last whole line
 
     # -- asyncio's side ----------------------------------------------------------------------------------------
 
@@ -101,6 +107,15 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
     def data_received(self, d: bytes) -> None:
         self.last_received = self.loop.time()
         self.bytes_received += len(d)
+        if self._deflate is not None:
+            self._deflate.take(d)
+            self._inflate()
+        elif self._held is not None:
+            self._read_by_lines(d)
+        else:
+            self._read(d)
+
+    def _read(self, d: bytes) -> None:
         broken: MailsyncError | None = None
         try:
             responses = self._parser.feed(d)
@@ -114,6 +129,47 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
             broken = broken or error
         if broken:
             self.fail(broken)
+
+    def _read_by_lines(self, d: bytes) -> None:
+        """While COMPRESS waits: what follows its answer in the same segment is deflated already."""
+        held = self._held
+        assert held is not None
+        held += d
+        if len(held) > LONGEST_HELD:
+            self.fail(ProtocolError("a line without an end where the answer to COMPRESS is due"))
+        while self._held is held and (end := held.find(b"\n")) >= 0:
+            line = bytes(held[: end + 1])
+            del held[: end + 1]
+            self._read(line)
+        if self._held is None and held:
+            if self._deflate is not None:
+                self._deflate.take(bytes(held))
+                self._inflate()
+            else:
+                self._read(bytes(held))
+
+    def _inflate(self) -> None:
+        """Read what was compressed, not more of it at a time than whoever consumes it can take."""
+        deflate = self._deflate
+        assert deflate is not None
+        left = ROUND
+        try:
+            while deflate.waiting and left > 0 and not self._paused and self.closed is None:
+                piece = deflate.inflate()
+                left -= len(piece)
+                if piece:
+                    self._read(piece)
+        except MailsyncError as error:
+            self.fail(error)
+        if self.closed is not None or self.transport is None or self.transport.is_closing():
+            return
+        if deflate.waiting:
+            self.last_received = self.loop.time()
+            self.transport.pause_reading()
+            if not self._paused:
+                self.loop.call_soon(self._inflate)
+        elif not self._paused:
+            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         return False
@@ -173,7 +229,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
     def write(self, data: bytes) -> None:
         """Send bytes as they are; nothing is logged, so nothing secret can be."""
         if self.transport is not None and self.closed is None:
-            self.transport.write(data)
+            self.transport.write(data if self._deflate is None else self._deflate.deflate(data))
 
     def begin(
         self,
@@ -246,10 +302,13 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
             self._paused = True
 
     def resume(self) -> None:
-        if self._paused and self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
+        paused, self._paused = self._paused, False
+        if paused and self.transport is not None and not self.transport.is_closing():
             self.last_received = self.loop.time()
-        self._paused = False
+            if self._deflate is not None:
+                self.loop.call_soon(self._inflate)
+            else:
+                self.transport.resume_reading()
 
     def fail(self, error: MailsyncError) -> None:
         """Close the connection and fail everything that waits on it; the first reason given stays the reason."""
@@ -277,6 +336,25 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         self.capabilities: set[str] = set()
         self.transport = transport
         transport.resume_reading()
+
+    async def compress(self) -> bool:
+        """COMPRESS DEFLATE (RFC 4978) when nothing else is on its way; False when the server will not."""
+        if self._waiting or self._deflate is not None:
+            raise RuntimeError("COMPRESS has to be alone on its way, and only once")
+        self._held = bytearray()
+
+        def answered(answer: Tagged) -> None:
+            self._held = None
+            if answer.status == "OK":
+                self._deflate = Deflate()
+
+        await self.finish(self.begin("COMPRESS", b"COMPRESS DEFLATE", on_tagged=answered))
+        return self._deflate is not None
+
+    @property
+    def compressed(self) -> bool:
+        """COMPRESS is in effect."""
+        return self._deflate is not None
 
     async def wait_closed(self) -> None:
         await self._closed_event.wait()

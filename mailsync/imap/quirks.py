@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-MIB: Final = 1024 * 1024
+MEGABYTE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Quirks:
     connections: int | None = None
     """The most connections the server allows to one account, as far as is known."""
     daily_bytes: int | None = None
-    """The most bytes to receive in a day, with a margin below where the server locks the account."""
+    """The most bytes to receive in a day before the server locks the account."""
     skip: frozenset[str] = frozenset()
     """Special uses (with a backslash) and folder names not mirrored unless a user asks for them."""
     strip_headers: frozenset[str] = frozenset()
@@ -91,8 +91,8 @@ DATA: tuple[Row, ...] = (
     ),
     Row(
         "gmail",
-        "15 connections, 2,500 MB a day (we stop at 2,200), and a session of an hour or a day",
-        {"connections": 15, "daily_bytes": 2200 * MIB},
+        "15 connections, 2,500 MB a day, and a session of an hour or a day",
+        {"connections": 15, "daily_bytes": 2500 * MEGABYTE},
         hosts=("gmail.com", "googlemail.com", "imap.google.com"),
         marker="X-GM-EXT-1",
     ),

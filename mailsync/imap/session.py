@@ -12,20 +12,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mailsync.errors import ConnectionLost, MailsyncError, Throttled, Unreachable
-from mailsync.imap import mailboxes, searching, throttle
+from mailsync.imap import mailboxes, notify, searching, throttle
 from mailsync.imap.connect import Endpoint, connect, dial
 from mailsync.imap.fetching import FetchStream
 from mailsync.imap.line import Line
 from mailsync.imap.mailboxes import Listed, Mailbox
+from mailsync.imap.opening import Opening
 from mailsync.imap.protocol import Pending, Protocol
 from mailsync.imap.quirks import UNKNOWN, Quirks
-from mailsync.imap.responses import Capability, Condition, Exists, Expunge, Fetch, Response, Vanished
+from mailsync.imap.responses import (
+    Capability,
+    Condition,
+    Exists,
+    Expunge,
+    Fetch,
+    ListEntry,
+    Response,
+    StatusEntry,
+    Vanished,
+)
 from mailsync.imap.signin import Introduction
 from mailsync.imap.states import ConnectionState
 from mailsync.imap.uidset import UidSet
 from mailsync.text import safe_text
 
-__all__ = ["Listed", "Mailbox", "Session"]
+__all__ = ["Listed", "Mailbox", "Opening", "Session"]
 
 SILENCE_SECONDS = 60.0
 """Without a byte for this long while a command waits, the line is taken for dead."""
@@ -42,6 +53,7 @@ class Session(Line):
         on_state: Callable[[Session], None] | None = None,
     ) -> None:
         self._on_state = on_state
+        self.notices = notify.Notices()
         self._left: Pending | None = None
         """An IDLE that was ended by DONE and has not been answered for all we know."""
         super().__init__(protocol, endpoint, known)
@@ -92,9 +104,42 @@ class Session(Line):
         """Open a folder read-only (law 4); CommandRefused when the server will not. See `mailboxes.examine`."""
         return await mailboxes.examine(self, raw_name, since=since, known=known)
 
+    async def begin_examine_fetch(
+        self,
+        raw_name: bytes,
+        uids: UidSet | str,
+        items: str,
+        batch_bytes: int,
+        *,
+        since: tuple[int, int] | None = None,
+    ) -> Opening:
+        """Open a folder and fetch from it in one round trip: `await opening.box()`, then read `opening.stream`.
+
+        Several may be begun one after the other; their answers come, and must be read, in that order. See `Opening`.
+        """
+        return await Opening.begin(self, raw_name, uids, items, batch_bytes, since)
+
     async def unselect(self) -> bool:
         """Leave the open folder; False where the server has no harmless way to do so."""
         return await mailboxes.unselect(self)
+
+    async def notify(self, selected: bool) -> bool:
+        """Have the server tell of every folder (NOTIFY); see `notify.notify`. What it tells: `take_notices`."""
+        return await notify.notify(self, self.notices, selected=selected)
+
+    @property
+    def notified(self) -> dict[bytes, StatusEntry]:
+        """STATUS as NOTIFY told it, by raw name, until it is taken."""
+        return self.notices.statuses
+
+    def take_notices(self) -> list[StatusEntry | ListEntry]:
+        """What NOTIFY told since this was called last."""
+        return self.notices.take()
+
+    @property
+    def overflowed(self) -> bool:
+        """The server gave up on NOTIFY: nothing is told any more."""
+        return self.notices.overflowed
 
     # -- the open folder ---------------------------------------------------------------------------------------
 
@@ -135,6 +180,15 @@ class Session(Line):
             modifier = f" (CHANGEDSINCE {changed_since}{' VANISHED' if vanished else ''})"
         return FetchStream(self.protocol, sets, items, batch_bytes, depth, modifier)
 
+    async def compress(self) -> bool:
+        """Compress from here on (COMPRESS=DEFLATE, RFC 4978); False when the server will not."""
+        if self.compressed or not self.offers("COMPRESS=DEFLATE"):
+            return self.compressed
+        await self._settle()
+        if not await self.protocol.compress():
+            self.latch_off("COMPRESS=DEFLATE")
+        return self.compressed
+
     async def noop(self) -> None:
         await self.ok(self.protocol.begin("NOOP"))
 
@@ -154,9 +208,7 @@ class Session(Line):
         if self.pushed.is_set():
             self.pushed.clear()
             return True
-        if self._left is not None:
-            left, self._left = self._left, None
-            await self.ok(left)
+        await self._settle()
         resting = self.state
         pending = self.protocol.begin("IDLE", on_continuation=go_ahead)
         self.states.move("idle")
@@ -183,10 +235,17 @@ class Session(Line):
         self.pushed.clear()
         return pushed
 
+    async def _settle(self) -> None:
+        """Wait for the answer to an IDLE that was ended."""
+        left, self._left = self._left, None
+        if left is not None:
+            await self.ok(left)
+
     # -- end ---------------------------------------------------------------------------------------------------
 
     async def logout(self) -> None:
         """Say goodbye and close; never fails, never waits long."""
+        self.states.end("disconnected")  # what follows is no failure, whatever it is
         with contextlib.suppress(MailsyncError, TimeoutError):
             async with asyncio.timeout(2):
                 await self.protocol.finish(self.protocol.begin("LOGOUT"))
@@ -214,6 +273,12 @@ class Session(Line):
                 self.fail(ConnectionLost(said) if seconds is None else Throttled(said, resume_after=seconds))
             case Capability(names=names):
                 self.learn(names)
+            case Condition(code=code) if code is not None and code.name == "NOTIFICATIONOVERFLOW":
+                self.notices.overflow()
+                self.pushed.set()
+            case StatusEntry() | ListEntry() if self.notices.active:
+                self.notices.add(response)
+                self.pushed.set()
             case _ if box is not None:
                 self._on_mailbox(box, response)
 
