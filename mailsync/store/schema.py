@@ -260,6 +260,7 @@ CREATE TABLE certificates (
     uids_digest TEXT NOT NULL,
     contents_digest TEXT NOT NULL,
     exceptions TEXT NOT NULL DEFAULT '[]',
+    chunks BLOB NOT NULL DEFAULT x'',
     verified_at REAL,
     deep INTEGER NOT NULL DEFAULT 0
 )
