@@ -48,6 +48,8 @@ SyncState *
 """
 """mbsync at its fastest, yet doing the same work: arrivals, flags and deletions come here, folders are made."""
 BYTECODE = Path(tempfile.gettempdir()) / f"mailsync-bench-bytecode-{os.getuid()}"
+SCRIPT = "from mailsync.cli import main; main()"
+"""What an installed `mailsync` runs."""
 MAILDIR = ("/cur", "/new", "/tmp")
 
 
@@ -106,7 +108,7 @@ class Mailsync:
                 for user in self.users
             )
         )
-        base = [sys.executable, "-m", "mailsync", "--config", str(config), "--data-dir", str(self.folder / "data")]
+        base = [sys.executable, "-c", SCRIPT, "--config", str(config), "--data-dir", str(self.folder / "data")]
         if fresh:
             for user in self.users:
                 grant = [*base, "consent", "grant", user, "--all"]
