@@ -26,7 +26,7 @@ from mailsync.errors import MailsyncError, StoreError
 from mailsync.jobs.worker import Worker
 from mailsync.pipeline.runner import Runner
 from mailsync.privacy.log import get_logger
-from mailsync.store import accounts, jobs, messages
+from mailsync.store import accounts, connections, jobs, messages
 from mailsync.store.database import Store
 from mailsync.store.lock import EngineLock
 from mailsync.sync.account import AccountMirror
@@ -37,6 +37,8 @@ PIPELINE_PACE_SECONDS = 0.25
 STOP_SECONDS = 20.0
 """What is in hand gets this long to finish when the engine stops."""
 JOBS_KEPT_SECONDS = 7 * 24 * 3600.0
+CONNECTIONS_KEPT_SECONDS = 60.0
+"""For the next sync, in an engine that goes on; one that serves a single command logs out at once."""
 log = get_logger("engine")
 
 
@@ -137,6 +139,8 @@ class Engine:
         schedule = Schedule(self._config, store, self._now) if self._with_schedules else None
         try:
             if schedule:
+                for name, mirror in mirrors.items():
+                    mirror.retry = partial(schedule.resume, name)
                 await schedule.start()
             if self._with_monitors:
                 background = [asyncio.create_task(self._monitor(mirror)) for mirror in mirrors.values()]
@@ -157,7 +161,13 @@ class Engine:
             committed.set()
             await _bounded(pipeline, STOP_SECONDS)
             store.unsubscribe(tell)
-            await store.awrite(lambda connection: accounts.reset_states(connection, self._now(), problems=False))
+            await asyncio.gather(*(mirror.close() for mirror in mirrors.values()))
+
+            def rest(connection: sqlite3.Connection) -> None:
+                connections.clear(connection)
+                accounts.reset_states(connection, self._now(), problems=False)
+
+            await store.awrite(rest)
             log.info("engine_stopped")
         if working.done() and not working.cancelled():
             working.result()  # an engine whose queue cannot be served has failed
@@ -169,14 +179,22 @@ class Engine:
         def prepare(connection: sqlite3.Connection) -> dict[str, int]:
             jobs.requeue_orphans(connection, at)
             jobs.prune(connection, at - JOBS_KEPT_SECONDS)
+            connections.clear(connection)
             accounts.reset_states(connection, at, problems=True)
             messages.purge_removed(connection, at - config.store.keep_deleted)
             return accounts.ensure(connection, named)
 
         ids = await store.awrite(prepare)
+        keep = CONNECTIONS_KEPT_SECONDS if self._with_schedules else 0.0
         return {
             name: AccountMirror(
-                store, name, ids[name], account, partial(password_for, name, account, quiet=self._quiet), self._now
+                store,
+                name,
+                ids[name],
+                account,
+                partial(password_for, name, account, quiet=self._quiet),
+                self._now,
+                keep,
             )
             for name, account in config.accounts.items()
         }

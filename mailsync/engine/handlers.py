@@ -91,6 +91,7 @@ class Handlers:
     ) -> list[Verdict]:
         verdicts: list[Verdict] = []
         try:
+            await mirror.begin(asked=True)
             async with self._syncing[mirror.name], mirror.pool.session() as session:
                 present = await self._store.aread(lambda c: folders.present(c, mirror.account_id))
                 for name in params.get("folders") or list(present):
@@ -108,7 +109,7 @@ class Handlers:
                             raise
                         verdicts.append(Verdict(mirror.name, name, error=str(error)))
         finally:
-            await mirror.pool.close()
+            await mirror.end()
             await mirror.set_state(mirror.resting)
         return verdicts
 

@@ -48,18 +48,37 @@ class Schedule:
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=False)
 
+    def resume(self, name: str, at: float) -> None:
+        """Sync the account `name` again at `at` (Unix seconds): its last sync failed, and this is when to try."""
+        if self._scheduler is not None and self._scheduler.running:
+            self._scheduler.add_job(
+                self._request_sync,
+                "date",
+                args=(name,),
+                run_date=datetime.fromtimestamp(at, UTC),
+                id=f"resume {name}",
+                replace_existing=True,
+                misfire_grace_time=None,
+            )
+
     async def _request_sync(self, name: str) -> None:
         at = self._now()
         interval = self._config.accounts[name].sync_interval
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: sqlite3.Connection) -> float | None:
             account_id = accounts.id_of(connection, name)
+            resumes = accounts.resumes_at(connection, name)
+            if resumes is not None and resumes > at:
+                return resumes
             # A refused password is not tried on a schedule: servers lock out whoever keeps trying.
             if not jobs.pending_sync(connection, name) and not accounts.needs_login(connection, name):
                 jobs.insert(connection, "sync", at, account=name, params={"scheduled": True})
             folders.set_next_sync(connection, account_id, at + interval)
+            return None
 
-        await self._store.awrite(write)
+        resumes = await self._store.awrite(write)
+        if resumes is not None:
+            self.resume(name, resumes)
 
     async def _purge(self) -> None:
         before = self._now() - self._config.store.keep_deleted
