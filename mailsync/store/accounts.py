@@ -109,3 +109,9 @@ def reset_states(connection: sqlite3.Connection, at: float, *, problems: bool) -
         (at,),
     )
     connection.execute("UPDATE folders SET syncing = 0, watch = '', next_sync_at = NULL")
+
+
+def was_synced(connection: sqlite3.Connection, name: str) -> bool:
+    """True when a sync of the account has come to its end before."""
+    row = connection.execute("SELECT last_sync_at IS NOT NULL FROM accounts WHERE name = ?", (name,)).fetchone()
+    return bool(row and row[0])

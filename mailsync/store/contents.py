@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from mailsync.errors import StoreError
 from mailsync.store.codec import HEAD, Packed, unpack, unpack_head, unpack_many
@@ -11,14 +13,15 @@ PAGE_BYTES = 1 << 19
 """Raw bytes a page of `frames_after` holds at most, and a message more."""
 
 
-def add(connection: sqlite3.Connection, packed: Packed) -> None:
-    """Store those of `packed` that are not stored yet."""
+def add(connection: sqlite3.Connection, packed: Packed) -> int:
+    """Store those of `packed` that are not stored yet; returns how many these were."""
     if packed.dictionary:
         connection.execute("INSERT OR IGNORE INTO dictionaries (id, data) VALUES (?, ?)", packed.dictionary)
-    connection.executemany(
+    cursor = connection.executemany(
         "INSERT INTO contents (digest, size, body) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING",
         zip(packed.digests, packed.sizes, packed.frames, strict=True),
     )
+    return cursor.rowcount
 
 
 def dictionary(connection: sqlite3.Connection) -> bytes | None:
@@ -31,6 +34,30 @@ def load(connection: sqlite3.Connection, content_id: int) -> bytes | None:
     """The exact bytes of one message, None if that content is not stored."""
     row = connection.execute("SELECT size, body FROM contents WHERE id = ?", (content_id,)).fetchone()
     return unpack(connection, row[1], row[0]) if row else None
+
+
+def heads_of(connection: sqlite3.Connection, content_ids: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:
+    """(id, first `HEAD` bytes; None if damaged) for each of these contents that is stored, page by page."""
+    for ids in _portions(content_ids, 200):
+        rows = connection.execute(
+            f"SELECT id, size, iif(size > ?1, substr(body, 1, ?1), body) FROM contents WHERE id IN ({ids})", (HEAD,)
+        )
+        page: list[tuple[int, int, bytes]] = []
+        total = 0
+        for row in rows:
+            page.append((row[0], row[1], row[2]))
+            total += min(row[1], HEAD)
+            if total > PAGE_BYTES:
+                yield from heads(connection, page)
+                page, total = [], 0
+        yield from heads(connection, page)
+
+
+def _portions(numbers: Iterable[int], size: int) -> Iterator[str]:
+    """The numbers as lists for SQL, so many at a time."""
+    rest = iter(numbers)
+    while portion := ",".join(f"{number:d}" for number in islice(rest, size)):
+        yield portion
 
 
 def frames_after(connection: sqlite3.Connection, position: int, limit: int) -> list[tuple[int, int, bytes]]:

@@ -22,6 +22,16 @@ class Folder:
     messages: int
     first_sync_at: float | None
     last_sync_at: float | None
+    full_scan_at: float | None = None
+    """When all flags were last compared on a server that cannot tell which have changed."""
+    outside: str = ""
+    """UIDs on the server that are deliberately not mirrored, as IMAP set text."""
+    selection: str = ""
+    """The fingerprint of the selection of messages that `outside` was made under."""
+    resets: int = 0
+    reset_at: float | None = None
+    """New UIDVALIDITY values followed, and since when they are counted."""
+    mailboxid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class Checkpoint:
 
 _COLUMNS = (
     "id, name, raw_name, delimiter, special_use, uidvalidity, uidnext, highestmodseq, messages, "
-    "first_sync_at, last_sync_at"
+    "first_sync_at, last_sync_at, full_scan_at, outside, selection, resets, reset_at, mailboxid"
 )
 
 
@@ -70,13 +80,18 @@ def upsert(
 
 
 def start_sync(
-    connection: sqlite3.Connection, folder_id: int, uidvalidity: int, server_messages: int, strategy: str
+    connection: sqlite3.Connection,
+    folder_id: int,
+    uidvalidity: int,
+    server_messages: int,
+    strategy: str,
+    why: str = "",
 ) -> None:
-    """A sync begins under this UIDVALIDITY: rows committed from here on belong to it."""
+    """A sync begins under this UIDVALIDITY: rows committed from here on belong to it. `why` this strategy, a clause."""
     connection.execute(
-        """UPDATE folders SET uidvalidity = ?, server_messages = ?, strategy = ?, syncing = 1, error = NULL,
+        """UPDATE folders SET uidvalidity = ?, server_messages = ?, strategy = ?, why = ?, syncing = 1, error = NULL,
                   error_hint = NULL WHERE id = ?""",
-        (uidvalidity, server_messages, strategy, folder_id),
+        (uidvalidity, server_messages, strategy, why, folder_id),
     )
 
 
@@ -86,24 +101,44 @@ def forget_checkpoint(connection: sqlite3.Connection, folder_id: int) -> None:
 
 
 def finish_sync(
-    connection: sqlite3.Connection, folder_id: int, checkpoint: Checkpoint, strategy: str, at: float
+    connection: sqlite3.Connection,
+    folder_id: int,
+    checkpoint: Checkpoint,
+    strategy: str,
+    at: float,
+    *,
+    why: str = "",
+    full_scan: bool = False,
+    mailboxid: str = "",
 ) -> None:
-    """A sync is complete: the checkpoint lands in the same transaction as the last rows it covers."""
+    """A sync is complete: the checkpoint lands in the same transaction as the last rows it covers.
+
+    `full_scan` tells that all flags were compared one by one.
+    """
     connection.execute(
-        """UPDATE folders SET uidvalidity = ?, uidnext = ?, highestmodseq = ?, server_messages = ?, strategy = ?,
-                  last_sync_at = ?, first_sync_at = coalesce(first_sync_at, ?), syncing = 0, error = NULL,
-                  error_hint = NULL WHERE id = ?""",
-        (
-            checkpoint.uidvalidity,
-            checkpoint.uidnext,
-            checkpoint.highestmodseq,
-            checkpoint.messages,
-            strategy,
-            at,
-            at,
-            folder_id,
-        ),
+        """UPDATE folders SET uidvalidity = :uidvalidity, uidnext = :uidnext, highestmodseq = :modseq,
+                  server_messages = :messages, strategy = :strategy, why = :why, last_sync_at = :at,
+                  first_sync_at = coalesce(first_sync_at, :at), full_scan_at = iif(:full, :at, full_scan_at),
+                  mailboxid = coalesce(nullif(:mailboxid, ''), mailboxid),
+                  syncing = 0, error = NULL, error_hint = NULL WHERE id = :id""",
+        {
+            "uidvalidity": checkpoint.uidvalidity,
+            "uidnext": checkpoint.uidnext,
+            "modseq": checkpoint.highestmodseq,
+            "messages": checkpoint.messages,
+            "strategy": strategy,
+            "why": why,
+            "at": at,
+            "full": full_scan,
+            "mailboxid": mailboxid,
+            "id": folder_id,
+        },
     )
+
+
+def note_outside(connection: sqlite3.Connection, folder_id: int, outside: str) -> None:
+    """Of the messages that are deliberately not mirrored these are left."""
+    connection.execute("UPDATE folders SET outside = ? WHERE id = ?", (outside, folder_id))
 
 
 def note_unchanged(connection: sqlite3.Connection, folder_ids: Sequence[int], at: float) -> None:
@@ -139,12 +174,26 @@ def mark_gone(connection: sqlite3.Connection, folder_id: int, at: float) -> None
     )
 
 
-def restart(connection: sqlite3.Connection, folder_id: int, uidvalidity: int) -> None:
-    """The folder starts over under a new UIDVALIDITY; its rows were removed in the same transaction."""
+def restart(connection: sqlite3.Connection, folder_id: int, uidvalidity: int, resets: int, reset_at: float) -> None:
+    """The folder starts over under a new UIDVALIDITY; its rows were given new UIDs or removed in this transaction.
+
+    It was the `resets`-th time since `reset_at`. UIDs left outside are not known any more.
+    """
     connection.execute(
-        "UPDATE folders SET uidvalidity = ?, uidnext = NULL, highestmodseq = NULL, first_sync_at = NULL WHERE id = ?",
-        (uidvalidity, folder_id),
+        """UPDATE folders SET uidvalidity = ?, uidnext = NULL, highestmodseq = NULL, first_sync_at = NULL,
+                  outside = '', full_scan_at = NULL, resets = ?, reset_at = ? WHERE id = ?""",
+        (uidvalidity, resets, reset_at, folder_id),
     )
+
+
+def next_uid(connection: sqlite3.Connection, folder_id: int) -> int:
+    """The lowest UID that a message not yet seen can have: above every row and not below the stored UIDNEXT."""
+    row = connection.execute(
+        """SELECT max(coalesce(uidnext, 1), coalesce((SELECT max(uid) FROM messages WHERE folder_id = f.id), 0) + 1)
+           FROM folders f WHERE id = ?""",
+        (folder_id,),
+    ).fetchone()
+    return int(row[0])
 
 
 def note_arrivals(connection: sqlite3.Connection, folder_id: int, uidnext: int, server_messages: int) -> None:

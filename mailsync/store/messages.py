@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import repeat
 
 from mailsync.errors import StoreError
-from mailsync.store import contents
+from mailsync.store import contents, reunion
 from mailsync.store.codec import Packed
 
 
@@ -26,6 +27,9 @@ class Arrivals:
     internaldates: list[int | None]
     modseqs: list[int | None]
     packed: Packed
+    emailids: list[str | None] = field(default_factory=list)
+    """EMAILID or X-GM-MSGID; empty where the server has none. So for `threadids`."""
+    threadids: list[str | None] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -40,14 +44,18 @@ class Known:
 
 
 def add(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: float) -> int:
-    """Store fetched messages; returns how many rows are new. A row already there gains its content if it had none."""
-    contents.add(connection, arrivals.packed)
+    """Store fetched messages; returns how many rows are new. A row already there gains its content if it had none.
+
+    A message that was removed from another folder of the account comes back under its id.
+    """
+    stored = contents.add(connection, arrivals.packed)
     before = connection.total_changes
     # A subquery in VALUES and not INSERT ... SELECT: that form keeps a statement journal, a copy of every page it
     # touches, for each row, and takes three times as long.
     connection.executemany(
-        f"""INSERT INTO messages (folder_id, uid, content_id, flags, keywords, internaldate, size, modseq, created_at)
-            VALUES ({folder_id:d}, ?, (SELECT id FROM contents WHERE digest = ?), ?, ?, ?, ?, ?, {float(at)!r})
+        f"""INSERT INTO messages (folder_id, uid, content_id, flags, keywords, internaldate, size, modseq, emailid,
+                                  threadid, created_at)
+            VALUES ({folder_id:d}, ?, (SELECT id FROM contents WHERE digest = ?), ?, ?, ?, ?, ?, ?, ?, {float(at)!r})
             ON CONFLICT (folder_id, uid) DO NOTHING""",
         zip(
             arrivals.uids,
@@ -57,6 +65,8 @@ def add(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: 
             arrivals.internaldates,
             arrivals.packed.sizes,
             arrivals.modseqs,
+            arrivals.emailids or repeat(None, len(arrivals.uids)),
+            arrivals.threadids or repeat(None, len(arrivals.uids)),
             strict=True,
         ),
     )
@@ -70,13 +80,16 @@ def add(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: 
     else:
         _complete(connection, folder_id, arrivals)
         recount(connection, folder_id)
+    if stored < len(arrivals.uids):
+        fill_chosen(connection, arrivals.uids)
+        reunion.arrived(connection, folder_id, at)
     return added
 
 
 def _complete(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals) -> None:
     connection.executemany(
         """UPDATE messages SET content_id = (SELECT id FROM contents WHERE digest = ?), size = ?,
-                  internaldate = coalesce(?, internaldate), flags = ?, keywords = ?
+                  internaldate = coalesce(?, internaldate), flags = ?, keywords = ?, withheld = ''
            WHERE folder_id = ? AND uid = ? AND content_id IS NULL""",
         (
             (digest, size, when, flags, keywords, folder_id, uid)
@@ -91,7 +104,7 @@ def _complete(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals
             )
         ),
     )
-    _fill_uids(connection, arrivals.uids)
+    fill_chosen(connection, arrivals.uids)
     connection.execute(
         """UPDATE quarantine SET resolved_at = unixepoch()
            WHERE folder_id = ? AND stage = 'fetch' AND resolved_at IS NULL AND uid IN (SELECT uid FROM temp.chosen)""",
@@ -140,20 +153,27 @@ def set_flags(connection: sqlite3.Connection, folder_id: int, changes: Iterable[
 
 
 def remove(connection: sqlite3.Connection, folder_id: int, uids: Iterable[int] | None, at: float, reason: str) -> int:
-    """Move rows (all of the folder for None) to `removed_messages`; their content stays. Returns how many."""
+    """Move rows (all of the folder for None) to `removed_messages`; their content stays. Returns how many.
+
+    A message that another folder of the account has gained meanwhile lives on there under its id.
+    """
     if uids is None:
-        where = "folder_id = ?"
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (uid INTEGER PRIMARY KEY)")
+        connection.execute("DELETE FROM temp.chosen")
+        connection.execute("INSERT INTO temp.chosen SELECT uid FROM messages WHERE folder_id = ?", (folder_id,))
     else:
-        _fill_uids(connection, uids)
-        where = "folder_id = ? AND uid IN (SELECT uid FROM temp.chosen)"
+        fill_chosen(connection, uids)
+    where = "folder_id = ? AND uid IN (SELECT uid FROM temp.chosen)"
     connection.execute(
         f"""INSERT OR REPLACE INTO removed_messages (id, folder_id, uidvalidity, uid, content_id, flags, keywords,
-                internaldate, size, created_at, removed_at, reason)
+                internaldate, size, created_at, removed_at, reason, emailid, threadid)
             SELECT id, folder_id, (SELECT uidvalidity FROM folders f WHERE f.id = folder_id), uid, content_id, flags,
-                keywords, internaldate, size, created_at, {float(at)!r}, ? FROM messages WHERE {where}""",
+                keywords, internaldate, size, created_at, {float(at)!r}, ?, emailid, threadid
+            FROM messages WHERE {where}""",
         (reason, folder_id),
     )
     removed = connection.execute(f"DELETE FROM messages WHERE {where}", (folder_id,)).rowcount
+    reunion.left(connection, folder_id)
     recount(connection, folder_id)
     return removed
 
@@ -182,16 +202,6 @@ def known(connection: sqlite3.Connection, folder_id: int) -> Known:
         if empty:
             found.without_content.append(uid)
     return found
-
-
-def next_uid(connection: sqlite3.Connection, folder_id: int) -> int:
-    """The lowest UID that a message not yet seen can have: above every row and not below the stored UIDNEXT."""
-    row = connection.execute(
-        """SELECT max(coalesce(uidnext, 1), coalesce((SELECT max(uid) FROM messages WHERE folder_id = f.id), 0) + 1)
-           FROM folders f WHERE id = ?""",
-        (folder_id,),
-    ).fetchone()
-    return int(row[0])
 
 
 def differing(connection: sqlite3.Connection, folder_id: int, bodies: Mapping[int, bytes]) -> list[int]:
@@ -225,7 +235,8 @@ def purge_removed(connection: sqlite3.Connection, before: float, limit: int = 50
     return len(rows)
 
 
-def _fill_uids(connection: sqlite3.Connection, uids: Iterable[int]) -> None:
+def fill_chosen(connection: sqlite3.Connection, uids: Iterable[int]) -> None:
+    """Put `uids` into the temporary table `chosen`."""
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (uid INTEGER PRIMARY KEY)")
     connection.execute("DELETE FROM temp.chosen")
     connection.executemany("INSERT OR IGNORE INTO temp.chosen VALUES (?)", ((uid,) for uid in uids))

@@ -66,6 +66,21 @@ def settle(connection: sqlite3.Connection, folder_id: int, at: float) -> None:
     )
 
 
+def rekey(connection: sqlite3.Connection, folder_id: int, uidvalidity: int, at: float) -> None:
+    """The folder's messages have new UIDs under `uidvalidity`: entries follow their content, the others are closed."""
+    connection.execute(
+        """UPDATE OR IGNORE quarantine SET uid = m.uid, uidvalidity = ?1 FROM messages m
+           WHERE quarantine.folder_id = ?2 AND resolved_at IS NULL AND m.folder_id = ?2
+             AND m.content_id = quarantine.content_id""",
+        (uidvalidity, folder_id),
+    )
+    connection.execute(
+        """UPDATE quarantine SET resolved_at = ?1
+           WHERE folder_id = ?2 AND resolved_at IS NULL AND uidvalidity IS NOT ?3""",
+        (at, folder_id, uidvalidity),
+    )
+
+
 def count(connection: sqlite3.Connection) -> int:
     """How many messages are set aside at present."""
     return int(connection.execute("SELECT count(*) FROM quarantine WHERE resolved_at IS NULL").fetchone()[0])

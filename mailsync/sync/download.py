@@ -13,13 +13,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from mailsync.imap.fetching import FetchStream
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import MAX_UID, UidSet
 from mailsync.model import FolderResult, split_flags
 from mailsync.store import activity, folders, messages, quarantine
 from mailsync.store.database import Store
-from mailsync.sync import internaldate
+from mailsync.sync import identity, internaldate
 from mailsync.sync.plan import FlagState
 
 BATCH_BYTES = 2 << 20
@@ -31,7 +32,13 @@ ATTEMPTS = 3
 """Times a message is asked for before it is set aside."""
 STRIKES = 2
 """Connections a message may kill while asked for alone."""
-ITEMS = "UID FLAGS INTERNALDATE BODY.PEEK[]"
+ITEMS = "UID FLAGS INTERNALDATE{} BODY.PEEK[]"
+
+
+def items(capabilities: frozenset[str]) -> str:
+    """What is asked of each message: its bytes, and its EMAILID or X-GM-MSGID where the server has them."""
+    named = identity.items(capabilities)
+    return ITEMS.format(f" {named}" if named else "")
 
 
 class Download:
@@ -59,6 +66,7 @@ class Download:
         self._lost_with = UidSet()
         self._suspects = UidSet()
         self._strikes: dict[int, int] = {}
+        self._unsure: set[int] = set()
 
     async def run(self, session: Session, wanted: UidSet) -> None:
         """Fetch and store `wanted`; what cannot be had is quarantined. ConnectionLost and the like pass through."""
@@ -80,6 +88,16 @@ class Download:
             return UidSet()
         return await self._stream(session, iter([UidSet([(first, MAX_UID)])]), depth=1)
 
+    async def consume(self, stream: FetchStream) -> UidSet:
+        """Store what `stream` (of `items`) gives; returns the UIDs whose bytes came and were committed."""
+        self._on_the_way = []
+        return await self._drain(stream)
+
+    def take_unsure(self) -> UidSet:
+        """Messages whose flags are to be asked for again: told without bytes, or bytes without flags. Empty then."""
+        unsure, self._unsure = UidSet.from_uids(self._unsure), set()
+        return unsure
+
     async def lost(self) -> bool:
         """The connection died during `run`. True when that taught which messages to be careful with."""
         lost_with = UidSet()
@@ -100,13 +118,16 @@ class Download:
 
     async def _stream(self, session: Session, pieces: Iterator[UidSet], *, depth: int) -> UidSet:
         """One pass; returns the UIDs whose bytes came and were committed."""
+        self._on_the_way = []
+        wanted = items(session.capabilities)
+        return await self._drain(session.fetch(self._tracked(pieces, depth), wanted, BATCH_BYTES, depth=depth))
+
+    async def _drain(self, stream: FetchStream) -> UidSet:
         got: list[int] = []
         writes: list[asyncio.Task[list[int]]] = []
-        self._on_the_way = []
-        stream = session.fetch(self._tracked(pieces, depth), ITEMS, BATCH_BYTES, depth=depth)
         try:
             async for batch in stream:
-                writes.append(asyncio.create_task(self._keep(session, batch)))
+                writes.append(asyncio.create_task(self._keep(batch)))
                 if len(writes) > IN_FLIGHT:
                     got += await writes.pop(0)
         finally:
@@ -125,11 +146,10 @@ class Download:
         if depth == 1:
             self._on_the_way = []
 
-    async def _keep(self, session: Session, batch: list[Fetch]) -> list[int]:
+    async def _keep(self, batch: list[Fetch]) -> list[int]:
         """Compress a batch off the loop and commit it; returns the UIDs it gave bytes for."""
-        if session.mailbox is not None and any((answer.flags is None) == answer.has_body for answer in batch):
-            # Flags without bytes are no answer to us: another client changed them. Bytes without flags lack them.
-            session.mailbox.disturbed = True
+        # Flags without bytes are no answer to us: another client changed them. Bytes without flags lack them.
+        self._unsure.update(answer.uid for answer in batch if answer.uid and (answer.flags is None) == answer.has_body)
         answers = {answer.uid: answer for answer in batch if answer.body is not None}
         if not answers:
             return []
@@ -139,6 +159,8 @@ class Download:
         dates: list[int | None] = []
         modseqs: list[int | None] = []
         bodies: list[bytes] = []
+        emailids: list[str | None] = []
+        threadids: list[str | None] = []
         for uid, answer in answers.items():
             assert uid is not None
             assert answer.body is not None
@@ -151,11 +173,16 @@ class Download:
             dates.append(internaldate.parse(answer.internaldate))
             modseqs.append(answer.modseq)
             bodies.append(answer.body)
+            if answer.extra:
+                emailids.append(identity.emailid(answer))
+                threadids.append(identity.threadid(answer))
         answers.clear()
         batch.clear()
         packed = await asyncio.to_thread(self._store.codec.pack, bodies)
         bodies.clear()
-        arrivals = messages.Arrivals(uids, bits, keywords, dates, modseqs, packed)
+        if len(emailids) != len(uids):  # what not every answer has is no name of a message
+            emailids, threadids = [], []
+        arrivals = messages.Arrivals(uids, bits, keywords, dates, modseqs, packed, emailids, threadids)
         size = sum(packed.sizes)
         at = self._now()
         named = str(UidSet.from_uids(uids))

@@ -10,29 +10,42 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mailsync.errors import FolderDoubt, Interrupted
 from mailsync.imap.session import Mailbox, Session
-from mailsync.imap.uidset import UidSet
-from mailsync.model import FolderResult, split_flags
-from mailsync.store import activity, folders, messages, quarantine
+from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
+from mailsync.model import FolderResult
+from mailsync.store import accounts, activity, certificates, folders, messages, quarantine, selection
 from mailsync.store.database import Store
-from mailsync.sync import guard, plan
+from mailsync.sync import download, guard, plan
+from mailsync.sync.certify import certify
 from mailsync.sync.download import Download
-from mailsync.sync.plan import Changes, FlagState, Numbers
+from mailsync.sync.moves import Moves
+from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
+from mailsync.sync.questions import Questions
+from mailsync.sync.reset import Reset, same_messages
+from mailsync.sync.scope import Scope
 
 ROUNDS = 3
 """Times a folder is gone over again at once because it changed under our hands."""
+SMALL = 400
+"""Messages of a folder that are fetched in the round trip that opens it."""
+HANDFUL = 3
+"""Arrivals told by a push that are fetched at once, without a look at what they are."""
+BUSY_SCAN_SECONDS = 30 * 60.0
+QUIET_SCAN_SECONDS = 86_400.0
+"""Between two comparisons of all flags by scheduled syncs, where only comparing can tell: for a folder that changes,
+and for one that does not."""
 
 
 @dataclass(slots=True)
 class FolderSync:
     """The sync of one folder; keep it across reconnects, it remembers what made the connection fail.
 
-    `now` gives Unix seconds; `stopping` is asked between batches.
+    `now` gives Unix seconds; `stopping` is asked between batches. `scheduled`: no person waits for it. `scope` is the
+    selection of messages, `status` what STATUS said of the folder just now.
     """
 
     store: Store
@@ -43,8 +56,13 @@ class FolderSync:
     full: bool = False
     dry_run: bool = False
     stopping: Callable[[], bool] = lambda: False
+    scheduled: bool = False
+    scope: Scope | None = None
+    status: Numbers | None = None
     result: FolderResult = field(init=False)
     download: Download = field(init=False)
+    _choice: Choice = field(default_factory=lambda: Choice("unchanged", ""), init=False)
+    _hurried: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.result = FolderResult(self.folder.name)
@@ -56,9 +74,8 @@ class FolderSync:
         """Bring the mirror of the folder up to date. Raises FolderDoubt, CommandRefused, Unreachable ..."""
         started = time.monotonic()
         try:
-            for number in range(ROUNDS):
-                # Whatever disturbed the round before may have no MODSEQ to tell of it.
-                box = await self._round(session, compare=self.full or number > 0)
+            for _ in range(ROUNDS):
+                box = await self._opened_with_all(session) or await self._round(session)
                 self.full = False
                 if self.dry_run or not (box.arrived or box.disturbed) or self.stopping():
                     break
@@ -66,62 +83,226 @@ class FolderSync:
         finally:
             self.result.seconds += time.monotonic() - started
 
-    async def _round(self, session: Session, *, compare: bool) -> Mailbox:
-        folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
-        box = await session.examine(folder.raw_name)
-        server = await self._numbers(session, box)
-        stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, folder.messages)
-        strategy = plan.choose(
-            stored,
-            server,
-            complete=folder.first_sync_at is not None and folder.uidnext is not None,
-            held=folder.messages,
-            full=compare,
+    async def _opened_with_all(self, session: Session) -> Mailbox | None:
+        """The first sync of a small folder in one round trip; None where it is none, or did not give everything."""
+        status, folder = self.status, self.folder
+        fresh = folder.uidvalidity is None and folder.first_sync_at is None and not folder.messages
+        if self._hurried or self.dry_run or not fresh or status is None or not 0 < status.messages <= SMALL:
+            return None
+        self._hurried = True
+        if (self.scope is not None and self.scope.active) or await self._may_know_arrivals():
+            return None
+        opening = await session.begin_examine_fetch(
+            folder.raw_name, "1:*", download.items(session.capabilities), download.BATCH_BYTES
         )
-        self.result.uidvalidity = server.uidvalidity
-        if self.result.strategy in (None, "unchanged"):
-            self.result.strategy = strategy
-        if strategy == "unchanged":
-            # Quarantined messages may be due all the same.
-            due = await self.store.aread(lambda c: quarantine.due(c, folder.id, self.now()))
-            if due and not self.dry_run:
-                await self.download.run(session, UidSet.from_uids(due))
-            await self._finish(server)
+        box = await opening.box()
+        server = Numbers(box.uidvalidity, box.uidnext, box.highestmodseq, box.exists)
+        if not server.uidvalidity or server.uidnext is None:
+            async for _ in opening.stream:
+                continue
+            return None
+        self._chosen(Choice("first", "no sync of this folder has finished yet"), server)
+        started = self.store.write(self._start(server))
+        got = await self.download.consume(opening.stream)
+        started.result()
+        if len(got) != box.exists or self.stopping():
+            return None
+        await self._settle_flags(session, Questions(self.store, session, folder, box, self.now))
+        await self._finish(session, server)
+        return await self._counted(session)
+
+    async def _may_know_arrivals(self) -> bool:
+        """The account was mirrored before: what is new in one folder may be known from another."""
+        return await self.store.aread(lambda c: accounts.was_synced(c, self.account))
+
+    async def _round(self, session: Session) -> Mailbox:
+        folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
+        complete = folder.first_sync_at is not None and folder.uidnext is not None
+        since = None
+        if complete and not self.full and folder.uidvalidity and folder.highestmodseq:
+            since = (folder.uidvalidity, folder.highestmodseq)
+        box = await session.examine(folder.raw_name, since=since)
+        server = await self._numbers(session, box)
+        questions = Questions(self.store, session, folder, box, self.now)
+        held = folder.messages + len(questions.outside)
+        stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, held)
+        choice = plan.decide(
+            stored, server, complete=complete, held=held, full=self.full, modseq=_modseq(session, since)
+        )
+        choice = await self._doubted_identity(session, folder, choice, questions)
+        self._chosen(choice, server)
+        if choice.strategy == "uidvalidity_reset":
+            return await self._reset(session, folder, server)
+        admitted = EMPTY
+        reselected = self.scope is not None and self.scope.fingerprint != folder.selection
+        if self.scope is not None and reselected and (folder.messages or folder.outside):
+            if complete:
+                choice = Choice("scan", "the selection of messages has changed")
+                self._chosen(choice, server)
+            admitted = await self.scope.apply(session, self.store, folder.id)
+            folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
+            questions = Questions(self.store, session, folder, box, self.now)
+        due = await questions.due(everything=self.full)
+        if choice.strategy == "unchanged" and not due:
+            await self._finish(session, server)
             return box
-        if strategy == "uidvalidity_reset":
-            await self._reset(session, folder, server)
-        held = await self.store.aread(lambda connection: messages.known(connection, folder.id))
-        if strategy == "uidvalidity_reset" and self.dry_run:
-            held = messages.Known(array("I"), array("B"), [], [])
-        changes = await self._changes(session, box, held)
+        changes = await self._changes(questions, choice, folder, stored, server)
+        changes.fetch |= (due | admitted) - changes.remove
+        await self._report(questions.doubts)
         if self.dry_run:
             self.result.new += len(changes.fetch)
             self.result.changed += len(changes.reflag)
             self.result.deleted += len(changes.remove)
             return box
-        await self.store.awrite(
-            lambda c: folders.start_sync(c, folder.id, server.uidvalidity or 0, server.messages, strategy)
-        )
-        await self._apply(changes)
-        await self.download.run(session, changes.fetch)
+        await self.store.awrite(self._start(server))
+        await self._apply(changes, questions.outside if str(questions.outside) != folder.outside else None)
+        await self._fetch(session, changes.fetch, known=due | admitted, first=choice.strategy == "first")
+        await self._settle_flags(session, questions)
         if self.stopping():
             raise Interrupted
-        await self._finish(server)
+        # Gmail moves HIGHESTMODSEQ before the change can be seen: what is found now is asked about once more.
+        lags = bool(changes) and choice.strategy == "condstore" and "X-GM-EXT-1" in session.capabilities
+        checkpoint = (
+            Numbers(server.uidvalidity, server.uidnext, stored.highestmodseq, server.messages) if lags else server
+        )
+        full_scan = questions.looked_at_all and choice.strategy in ("first", "scan")
+        await self._finish(session, checkpoint, full_scan=full_scan)
         return await self._counted(session)
 
-    async def _counted(self, session: Session) -> Mailbox:
-        """The open folder; FolderDoubt when the mirror counts otherwise than the server and nothing explains it."""
+    def _chosen(self, choice: Choice, server: Numbers) -> None:
+        self._choice = choice
+        self.result.uidvalidity = server.uidvalidity
+        if self.result.strategy in (None, "unchanged"):
+            self.result.strategy = choice.strategy
+
+    async def _changes(
+        self, questions: Questions, choice: Choice, folder: folders.Folder, stored: Numbers, server: Numbers
+    ) -> Changes:
+        match choice.strategy:
+            case "unchanged":
+                return Changes()
+            case "first":
+                return await questions.first()
+            case "qresync":
+                return await questions.qresync()
+            case "condstore":
+                return await questions.condstore(stored.highestmodseq or 0)
+            case _:
+                recent = self.scheduled and server.highestmodseq is None and not self._flags_due(folder, stored, server)
+                return await questions.scan(stored, full=self.full, recent=recent)
+
+    def _flags_due(self, folder: folders.Folder, stored: Numbers, server: Numbers) -> bool:
+        """All flags are to be compared by this scheduled sync."""
+        if folder.full_scan_at is None:
+            return True
+        quiet = (stored.uidnext, stored.messages) == (server.uidnext, server.messages)
+        pause = QUIET_SCAN_SECONDS if quiet else BUSY_SCAN_SECONDS
+        return not 0 <= self.now() - folder.full_scan_at < pause
+
+    async def _doubted_identity(
+        self, session: Session, folder: folders.Folder, choice: Choice, questions: Questions
+    ) -> Choice:
+        """Where UIDVALIDITY never changes, whatever happens, a sample has to tell that UIDs are what they were."""
+        if not session.quirks.fixed_uidvalidity or choice.strategy in ("first", "uidvalidity_reset"):
+            return choice
+        if await same_messages(self.store, session, folder, await questions.held()):
+            return choice
+        return Choice("uidvalidity_reset", "messages are not what their UIDs say, though UIDVALIDITY is as it was")
+
+    # -- carrying out ------------------------------------------------------------------------------------------
+
+    def _start(self, server: Numbers) -> Callable[[sqlite3.Connection], None]:
+        choice = self._choice
+
+        def write(connection: sqlite3.Connection) -> None:
+            folders.start_sync(
+                connection, self.folder.id, server.uidvalidity or 0, server.messages, choice.strategy, choice.why
+            )
+
+        return write
+
+    async def _reset(self, session: Session, folder: folders.Folder, server: Numbers) -> Mailbox:
+        reset = Reset(self.store, self.account, folder, self.result, self.now)
+        try:
+            there = await reset.run(session, server, dry_run=self.dry_run)
+        finally:
+            await self._report(reset.doubts)
         box = session.mailbox
         assert box is not None
-        held = (await self.store.aread(lambda connection: folders.get(connection, self.folder.id))).messages
-        if held != box.exists:
-            await session.noop()  # what happened meanwhile may wait to be told
-            if held != box.exists and not (box.arrived or box.disturbed):
-                raise FolderDoubt(
-                    f"the mirror holds {held} of {box.exists} messages: the server's answers contradict each other",
-                    hint="run the sync again; if this stays, check the folder in another mail program",
-                )
-        return box
+        if self.dry_run:
+            self.result.new += len(there)
+            return box
+        folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
+        questions = Questions(self.store, session, folder, box, self.now)
+        listed = there if len(there) == box.exists else await questions.listing()
+        await self.store.awrite(self._start(server))
+        await self._fetch(session, listed - await questions.held(), known=EMPTY, first=False)
+        await self._settle_flags(session, questions)
+        if self.stopping():
+            raise Interrupted
+        await self._finish(session, server, full_scan=True)
+        return await self._counted(session)
+
+    async def _apply(self, changes: Changes, outside: UidSet | None) -> None:
+        """Flags and removals; `outside`: what is left of the messages that are not mirrored."""
+        if not changes.reflag and not changes.remove and outside is None:
+            return
+        at = self.now()
+        folder_id = self.folder.id
+
+        def write(connection: sqlite3.Connection) -> tuple[int, int]:
+            changed = removed = 0
+            if outside is not None:
+                folders.note_outside(connection, folder_id, str(outside))
+            if changes.reflag:
+                changed = messages.set_flags(connection, folder_id, changes.reflag)
+                uids = UidSet.from_uids(uid for uid, _, _ in changes.reflag)
+                self._tell(connection, at, "flags", changed, uids)
+            if changes.remove:
+                removed = messages.remove(connection, folder_id, changes.remove, at, "expunged")
+                quarantine.settle(connection, folder_id, at)
+                self._tell(connection, at, "removed", removed, changes.remove)
+            return changed, removed
+
+        changed, removed = await self.store.awrite(write)
+        self.result.changed += changed
+        self.result.deleted += removed
+
+    async def _fetch(self, session: Session, wanted: UidSet, *, known: UidSet, first: bool) -> None:
+        """Have the bytes of `wanted`. `known` of them have a row; a `first` sync of a new account knows nothing yet."""
+        strangers = wanted - known
+        if strangers and self.scope is not None:
+            strangers = await self.scope.settle(session, self.store, self.folder.id, strangers)
+        if strangers and (not first or await self._may_know_arrivals()):
+            moves = Moves(self.store, self.account, self.account_id, self.folder, self.result, self.now)
+            strangers = await moves.take(session, strangers)
+            await self._report(moves.doubts)
+        await self.download.run(session, strangers | (wanted & known))
+
+    async def _settle_flags(self, session: Session, questions: Questions) -> None:
+        """Ask again for the flags of messages that changed while they were fetched."""
+        unsure = self.download.take_unsure()
+        if unsure and not self.stopping():
+            told = await questions.told(unsure.split(SMALL))
+            reflag = [(uid, *state) for state, uids in told.states.items() for uid in uids & unsure]
+            await self._apply(Changes(reflag=reflag), None)
+
+    def _tell(self, connection: sqlite3.Connection, at: float, kind: str, count: int, uids: UidSet) -> None:
+        if count:
+            activity.add(connection, at, self.account, self.folder.name, kind, count=count, uids=str(uids))
+
+    async def _report(self, doubts: list[str]) -> None:
+        """What was doubted is told, whatever became of it."""
+        if doubts and not self.dry_run:
+            at, name = self.now(), self.folder.name
+
+            def write(connection: sqlite3.Connection) -> None:
+                for doubt in doubts:
+                    activity.add(connection, at, self.account, name, "doubt", detail=doubt)
+
+            await self.store.awrite(write)
+
+    # -- numbers -----------------------------------------------------------------------------------------------
 
     async def _numbers(self, session: Session, box: Mailbox) -> Numbers:
         """The numbers of the folder just opened; a server that leaves UIDNEXT out of EXAMINE is asked by STATUS."""
@@ -137,121 +318,48 @@ class FolderSync:
             )
         return Numbers(uidvalidity, uidnext, box.highestmodseq, box.exists)
 
-    async def _reset(self, session: Session, folder: folders.Folder, server: Numbers) -> None:
-        """A new UIDVALIDITY, seen twice, makes the old rows meaningless (RFC 4549 section 4.1); content is kept."""
-        again = await session.examine(folder.raw_name)
-        if again.uidvalidity != server.uidvalidity:
-            raise FolderDoubt(
-                "the server gave two different UIDVALIDITY values in a row; nothing was changed",
-                hint="run the sync again later",
-            )
+    async def _counted(self, session: Session) -> Mailbox:
+        """The open folder; FolderDoubt when the mirror counts otherwise than the server and nothing explains it."""
+        box = session.mailbox
+        assert box is not None
+        folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
+        held = folder.messages + len(UidSet.parse(folder.outside))
+        limited = session.quirks.window and "UIDONLY" not in session.enabled
+        if held != box.exists and not (limited and held > box.exists):
+            await session.noop()  # what happened meanwhile may wait to be told
+            if held != box.exists and not (box.arrived or box.disturbed):
+                raise FolderDoubt(
+                    f"the mirror holds {held} of {box.exists} messages: the server's answers contradict each other",
+                    hint=guard.AGAIN,
+                )
+        return box
+
+    async def _finish(self, session: Session, server: Numbers, *, full_scan: bool = False) -> None:
         if self.dry_run:
-            self.result.deleted += folder.messages
             return
-        at = self.now()
-
-        def restart(connection: sqlite3.Connection) -> int:
-            assert server.uidvalidity is not None
-            removed = messages.remove(connection, folder.id, None, at, "uidvalidity")
-            quarantine.settle(connection, folder.id, at)
-            folders.restart(connection, folder.id, server.uidvalidity)
-            activity.add(connection, at, self.account, folder.name, "removed", count=removed, detail="new UIDVALIDITY")
-            return removed
-
-        self.result.deleted += await self.store.awrite(restart)
-
-    async def _changes(self, session: Session, box: Mailbox, held: messages.Known) -> Changes:
-        if not box.exists and not held.uids:
-            return Changes()
-        if not held.uids:
-            return plan.only_new(held.uids, await self._listing(session, box))
-        exists_before = box.exists
-        # 1:* in an empty folder is an error to some servers.
-        on_server = await self._flags(session) if box.exists else {}
-        if len(on_server) < exists_before:
-            # Some answers are missing: SEARCH says which messages there are, their flags stay as they were.
-            for uid in await self._listing(session, box):
-                on_server.setdefault(uid, None)
-        due = await self.store.aread(lambda c: quarantine.due(c, self.folder.id, self.now()))
-        retry = due.union(held.without_content) if self.full else due.intersection(held.without_content)
-        changes = plan.compare(held.uids, held.flags, held.keywords, on_server, retry)
-        reason = guard.doubt(held=len(held.uids), removals=len(changes.remove), told=len(on_server), exists=box.exists)
-        if reason:
-            changes.remove = await self._confirm(session, changes.remove)
-        return changes
-
-    async def _listing(self, session: Session, box: Mailbox) -> UidSet:
-        """All UIDs: by SEARCH, and where that does not agree with EXISTS by FETCH."""
-        if not box.exists:
-            return UidSet()
-        listed = await session.search_uids()
-        if len(listed) != box.exists:
-            fetched = UidSet.from_uids(await self._flags(session))
-            if len(fetched) == box.exists or guard.plausible_listing(listed, box.exists):
-                listed = fetched
-            listed |= fetched
-            reason = guard.plausible_listing(listed, box.exists)
-            if reason:
-                raise FolderDoubt(f"the server's answers contradict each other: {reason}", hint="sync again later")
-        return listed
-
-    async def _flags(self, session: Session) -> dict[int, FlagState | None]:
-        """UID and flags of every message of the open folder."""
-        found: dict[int, FlagState | None] = {}
-        splits: dict[tuple[str, ...], FlagState] = {}
-        async for batch in session.fetch([UidSet.parse("1:*")], "UID FLAGS", 1 << 20):
-            for answer in batch:
-                assert answer.uid is not None
-                if answer.flags is None:
-                    found.setdefault(answer.uid, None)
-                    continue
-                state = splits.get(answer.flags)
-                if state is None:
-                    state = splits[answer.flags] = split_flags(answer.flags)
-                found[answer.uid] = state
-        return found
-
-    async def _confirm(self, session: Session, removals: UidSet) -> UidSet:
-        """Ask differently before rows go: a fresh EXAMINE and UID SEARCH must agree with each other."""
-        box = await session.examine(self.folder.raw_name)
-        search = await session.search_uids() if box.exists else UidSet()
-        return guard.confirmed(removals, search, box.exists)
-
-    async def _apply(self, changes: Changes) -> None:
-        if not changes.reflag and not changes.remove:
-            return
-        at = self.now()
-        folder_id = self.folder.id
-
-        def write(connection: sqlite3.Connection) -> tuple[int, int]:
-            changed = removed = 0
-            if changes.reflag:
-                changed = messages.set_flags(connection, folder_id, changes.reflag)
-                uids = UidSet.from_uids(uid for uid, _, _ in changes.reflag)
-                self._tell(connection, at, "flags", changed, uids)
-            if changes.remove:
-                removed = messages.remove(connection, folder_id, changes.remove, at, "expunged")
-                quarantine.settle(connection, folder_id, at)
-                self._tell(connection, at, "removed", removed, changes.remove)
-            return changed, removed
-
-        changed, removed = await self.store.awrite(write)
-        self.result.changed += changed
-        self.result.deleted += removed
-
-    def _tell(self, connection: sqlite3.Connection, at: float, kind: str, count: int, uids: UidSet) -> None:
-        if count:
-            activity.add(connection, at, self.account, self.folder.name, kind, count=count, uids=str(uids))
-
-    async def _finish(self, server: Numbers) -> None:
         assert server.uidvalidity is not None
         checkpoint = folders.Checkpoint(server.uidvalidity, server.uidnext, server.highestmodseq, server.messages)
-        strategy = self.result.strategy or "unchanged"
-        at = self.now()
-        durable = bool(self.result.new or self.result.changed or self.result.deleted)
-        await self.store.awrite(
-            lambda c: folders.finish_sync(c, self.folder.id, checkpoint, strategy, at), durable=durable
-        )
+        strategy, why = self.result.strategy or "unchanged", self._choice.why
+        at, folder_id = self.now(), self.folder.id
+        fingerprint = self.scope.fingerprint if self.scope is not None else None
+        mailboxid = session.mailbox.mailboxid if session.mailbox is not None else ""
+
+        changed = bool(self.result.new or self.result.deleted or self.result.quarantined)
+
+        def write(connection: sqlite3.Connection) -> bool:
+            folders.finish_sync(
+                connection, folder_id, checkpoint, strategy, at, why=why, full_scan=full_scan, mailboxid=mailboxid
+            )
+            if fingerprint is not None:
+                outside, noted = selection.read(connection, folder_id)
+                if noted != fingerprint:
+                    selection.note(connection, folder_id, outside, fingerprint)
+            return not changed and bool(certificates.renew(connection, [folder_id], at))
+
+        if not await self.store.awrite(write, durable=changed or bool(self.result.changed)):
+            await certify(self.store, folder_id, at)
+
+    # -- what is pushed ----------------------------------------------------------------------------------------
 
     async def arrivals(self, session: Session) -> FolderResult:
         """Fetch only what is new in the folder that `session` has open: the quick answer to a push of EXISTS.
@@ -260,19 +368,61 @@ class FolderSync:
         """
         box = session.mailbox
         assert box is not None
-        stored = (await self.store.aread(lambda c: folders.get(c, self.folder.id))).uidvalidity
-        if stored != box.uidvalidity:
+        folder, first = await self.store.aread(
+            lambda c: (folders.get(c, self.folder.id), folders.next_uid(c, self.folder.id))
+        )
+        if folder.uidvalidity != box.uidvalidity:
             return await self.run(session)  # a sync has found another folder under this name
         box.arrived = False
         started = time.monotonic()
-        first = await self.store.aread(lambda connection: messages.next_uid(connection, self.folder.id))
-        got = await self.download.above(session, first)
+        news = box.exists - folder.messages - len(UidSet.parse(folder.outside))
+        if news > HANDFUL or (self.scope is not None and self.scope.active):
+            got = await session.search(f"UID {first}:*") & UidSet([(first, MAX_UID)]) if first <= MAX_UID else EMPTY
+            await self._fetch(session, got, known=EMPTY, first=False)
+        else:
+            got = await self.download.above(session, first)
         if got.max is not None:
             highest, exists = got.max, box.exists
             await self.store.awrite(
                 lambda c: folders.note_arrivals(c, self.folder.id, highest + 1, exists), durable=True
             )
         self.result.uidvalidity = box.uidvalidity
-        self.result.strategy = "scan"
+        self.result.strategy = self.result.strategy or "scan"
         self.result.seconds += time.monotonic() - started
         return self.result
+
+    async def pushed(self, session: Session) -> FolderResult:
+        """Carry out what the server has pushed about the open folder: flags, VANISHED, arrivals, without a rescan.
+
+        What cannot be told from it alone (EXPUNGE by sequence number, a mass disappearance, a count that does not
+        come out) is looked at by `run`. The stored HIGHESTMODSEQ does not move: the next sync is told it again.
+        """
+        box = session.mailbox
+        assert box is not None
+        folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
+        if box.unexplained or box.expunged or folder.uidvalidity != box.uidvalidity or folder.first_sync_at is None:
+            return await self.run(session)
+        started = time.monotonic()
+        vanished, flagged = box.take_pushed()
+        questions = Questions(self.store, session, folder, box, self.now)
+        changes = await questions.pushed(vanished, flagged)
+        if changes is None:
+            return await self.run(session)
+        outside = questions.outside if str(questions.outside) != folder.outside else None
+        await self._apply(changes, outside)
+        self.result.uidvalidity = box.uidvalidity
+        self.result.strategy = self.result.strategy or _modseq(session, (0, 0)) or "scan"
+        self.result.seconds += time.monotonic() - started
+        if box.arrived:
+            await self.arrivals(session)
+        after = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
+        if after.messages + len(questions.outside) != box.exists and not box.arrived:
+            return await self.run(session)
+        return self.result
+
+
+def _modseq(session: Session, since: tuple[int, int] | None) -> Modseq:
+    """What the server can tell of the time since the checkpoint that the folder was opened with."""
+    if since is not None and "QRESYNC" in session.enabled and "QRESYNC" in session.capabilities:
+        return "qresync"
+    return "condstore" if "CONDSTORE" in session.capabilities and session.quirks.trust_modseq else ""

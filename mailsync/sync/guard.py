@@ -1,6 +1,6 @@
 """The doubts (law 5): when an answer that would remove local rows has to be confirmed by a different question.
 
-Pure: `doubt` names the reason, `confirmed` judges the second answer. `folder` asks the questions.
+Pure: `doubt` names the reason, `confirmed` judges the second answer. `questions` asks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from mailsync.imap.uidset import UidSet
 MASS_COUNT = 50
 MASS_SHARE = 0.2
 """Removals of more than the greater of these (messages, share of the folder) are not believed at first."""
+RESETS = 5
+"""New UIDVALIDITY values that are followed within RESETS_SECONDS."""
+RESETS_SECONDS = 86_400.0
+AGAIN = "run the sync again; if this stays, check the folder in another mail program"
 
 
 def doubt(*, held: int, removals: int, told: int, exists: int) -> str | None:
@@ -34,7 +38,7 @@ def confirmed(removals: UidSet, search: UidSet, exists: int) -> UidSet:
     if len(search) != exists:
         raise FolderDoubt(
             f"the server's search lists {len(search)} messages, but it says there are {exists}; nothing was removed",
-            hint="run the sync again; if this stays, check the folder in another mail program",
+            hint=AGAIN,
         )
     return removals - search
 
@@ -46,3 +50,26 @@ def plausible_listing(listed: UidSet, exists: int) -> str | None:
     if len(listed) > 2 * exists + 1000:
         return f"a search of {len(listed)} messages although there are {exists}"
     return None
+
+
+def shown(held: UidSet, listed: UidSet) -> UidSet:
+    """The part of `held` that a server which shows only the newest messages could have listed: nothing below its
+    smallest UID can be told to be gone."""
+    if listed.min is None:
+        return UidSet()
+    return held & UidSet([(listed.min, held.max or listed.min)]) if held and (held.max or 0) >= listed.min else UidSet()
+
+
+def resets(before: int, since: float | None, now: float) -> tuple[int, float]:
+    """How often the folder's UIDVALIDITY has changed with this time, and when that count began.
+
+    FolderDoubt when it is too often to be followed: `before` changes since `since` (Unix seconds).
+    """
+    if since is None or not 0 <= now - since < RESETS_SECONDS:
+        return 1, now
+    if before >= RESETS:
+        raise FolderDoubt(
+            f"the folder's UIDVALIDITY changed {before} times within a day; it is left as it was",
+            hint="ask the server's operator; the next try is a day after the first of these changes",
+        )
+    return before + 1, since

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Mailboxes(RuleBasedStateMachine):
         self.connection.execute("BEGIN")
         self.ids = two_folders(self.connection)
         self.model: tuple[dict[int, tuple[int, str, bytes | None]], ...] = ({}, {})
-        self.removed = 0
+        self.removed: Counter[tuple[bytes | None, int]] = Counter()
 
     def teardown(self) -> None:
         self.connection.execute("ROLLBACK")
@@ -81,6 +82,8 @@ class Mailboxes(RuleBasedStateMachine):
         added = messages.add(self.connection, self.ids[which], arrivals(self.codec, found), 1.0)
         box = self.model[which]
         assert added == len([uid for uid in uids if uid not in box])
+        for uid in found.keys() - box.keys():  # what was removed comes back
+            self.removed -= Counter([(found[uid][2], uid)])
         for uid, state in found.items():
             if uid not in box or box[uid][2] is None:
                 box[uid] = state
@@ -108,14 +111,13 @@ class Mailboxes(RuleBasedStateMachine):
         going = [uid for uid in box if uids is None or uid in uids]
         assert messages.remove(self.connection, self.ids[which], uids, 5.0, "expunged") == len(going)
         for uid in going:
-            del box[uid]
-        self.removed += len(going)
+            self.removed[(box.pop(uid)[2], uid)] += 1
 
     @rule()
     def purge(self) -> None:
         assert messages.purge_removed(self.connection, 4.0) == 0
-        assert messages.purge_removed(self.connection, 6.0) == self.removed
-        self.removed = 0
+        assert messages.purge_removed(self.connection, 6.0) == self.removed.total()
+        self.removed.clear()
 
     @invariant()
     def holds(self) -> None:
@@ -127,13 +129,13 @@ class Mailboxes(RuleBasedStateMachine):
             assert list(known.flags) == [box[uid][0] for uid in sorted(box)]
             assert list(known.keywords) == [box[uid][1] for uid in sorted(box)]
             assert known.without_content == [uid for uid in sorted(box) if box[uid][2] is None]
-            assert messages.next_uid(self.connection, folder_id) == max(box, default=0) + 1
+            assert folders.next_uid(self.connection, folder_id) == max(box, default=0) + 1
             bodies = {uid: body for uid, (_, _, body) in box.items() if body is not None}
             assert messages.differing(self.connection, folder_id, bodies) == []
             used |= set(bodies.values())
         stored = self.connection.execute("SELECT count(*) FROM contents").fetchone()[0]
         assert len(used) <= stored <= len(BODIES)
-        assert self.connection.execute("SELECT count(*) FROM removed_messages").fetchone()[0] == self.removed
+        assert self.connection.execute("SELECT count(*) FROM removed_messages").fetchone()[0] == self.removed.total()
         assert self.connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 

@@ -1,4 +1,8 @@
-"""Random changes to a mailbox by another client, and what a sync after them has to report."""
+"""Random changes to a mailbox by another client, and what a sync after them has to report.
+
+No two letters are alike, and no letter is in two places at a time: whatever is moved, renamed or made anew can be
+followed by its bytes. Every third letter has no Message-ID, and is not recognised before it is downloaded.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mailsync.model import FolderResult
+from mailsync.model import FolderResult, Strategy
 from tests.servers.imap_client import ImapClient, quoted
-from tests.sync.rig import Truth
+from tests.sync.rig import Held, Truth
 
 KEYWORDS = ["$Forwarded", "$Label1", "NonJunk", "todo"]
 SYSTEM = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft", "\\Deleted"]
@@ -23,9 +27,12 @@ class Storm:
     random: random.Random
     serial: int = 0
     touched: set[str] = field(default_factory=set)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """New names by old ones, for folders that were there at the last `calm`."""
 
     def calm(self) -> None:
         self.touched.clear()
+        self.renamed.clear()
 
     def blow(self, changes: int) -> None:
         """Make that many changes."""
@@ -39,7 +46,8 @@ class Storm:
 
     def letter(self) -> bytes:
         self.serial += 1
-        return b"Subject: %d\r\n\r\n%s\r\n" % (self.serial, b"y" * self.random.randrange(3000))
+        named = b"Message-ID: <%d@storm>\r\n" % self.serial if self.serial % 3 else b""
+        return b"Subject: %d\r\n%s\r\n%s\r\n" % (self.serial, named, b"y" * self.random.randrange(3000))
 
     def some_folder(self) -> str:
         return self.random.choice(sorted(self.client.folders()))
@@ -86,7 +94,11 @@ class Storm:
         missing = [name for name in NAMES if name not in folders]
         present = [name for name in NAMES if name in folders]
         if missing and present:
-            self.client.rename(self.random.choice(present), self.random.choice(missing))
+            old, new = self.random.choice(present), self.random.choice(missing)
+            self.client.rename(old, new)
+            first = next((name for name, now in self.renamed.items() if now == old), old)
+            self.renamed[first] = new
+            self.touched |= {old, new}
 
     def recreate(self) -> None:
         """The same folder with the same messages, but another folder to IMAP."""
@@ -101,25 +113,38 @@ class Storm:
                 self.client.append(folder, one.raw, sorted(one.flags), one.internaldate)
 
 
-def expected(before: Truth, after: Truth, name: str, *, looked: bool) -> FolderResult:
-    """What a sync reports for a folder that went from `before` to `after`, if it `looked` where nothing differs."""
+def expected(before: Truth, after: Truth, name: str, known: set[Letter], looked: Strategy) -> FolderResult:
+    """What a sync reports for a folder that went from `before` to `after`, when all of `known` was mirrored before.
+
+    `looked` is the strategy where something may differ.
+    """
     validity, now = after[name]
     result = FolderResult(name, validity)
     old_validity, old = before.get(name, (None, {}))
     if old_validity is None:
         result.strategy = "first"
+        pairs: list[tuple[Held, Held]] = []
     elif old_validity != validity:
         result.strategy = "uidvalidity_reset"
-        result.deleted = len(old)
-        old = {}
+        ours = {letter_of(one): one for one in old.values() if b"Message-ID" in one.raw}
+        pairs = [(ours[letter_of(one)], one) for one in now.values() if letter_of(one) in ours]
     else:
-        result.strategy = "scan" if old != now or looked else "unchanged"
-        result.deleted = len(old.keys() - now.keys())
-        result.changed = sum(old[uid].flags != now[uid].flags for uid in old.keys() & now.keys())
-    fresh = now.keys() - old.keys()
-    result.new = len(fresh)
-    result.bytes = sum(len(now[uid].raw) for uid in fresh)
+        result.strategy = looked
+        pairs = [(old[uid], now[uid]) for uid in old.keys() & now.keys()]
+    result.deleted = len(old) - len(pairs)
+    result.new = len(now) - len(pairs)
+    result.changed = sum(mine.flags != theirs.flags for mine, theirs in pairs)
+    came = [one for one in now.values() if not any(one is theirs for _, theirs in pairs)]
+    result.bytes = sum(len(one.raw) for one in came if letter_of(one) not in known or b"Message-ID" not in one.raw)
     return result
+
+
+Letter = tuple[bytes, int | None]
+"""The bytes of a message and its INTERNALDATE."""
+
+
+def letter_of(one: Held) -> Letter:
+    return one.raw, one.internaldate
 
 
 def told(result: FolderResult) -> tuple[object, ...]:

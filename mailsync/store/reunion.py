@@ -1,0 +1,71 @@
+"""A message that left one folder and came to another keeps its id, whichever of the two is looked at first.
+
+Rows are told to be the same message by content and INTERNALDATE. Both functions run in the transaction that stored or
+removed the rows they are about; temp.chosen holds the UIDs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+SYNC_SECONDS = 3600
+"""A sync of one folder takes less: what the other folder gained before its end may be younger than its beginning."""
+
+
+def arrived(connection: sqlite3.Connection, folder_id: int, at: float) -> int:
+    """Give rows added just now (temp.chosen, created `at`) the ids of messages that were removed before; how many."""
+    rows = connection.execute(
+        """SELECT m.id, r.id FROM temp.chosen c JOIN messages m ON m.folder_id = ?1 AND m.uid = c.uid
+           JOIN removed_messages r ON r.content_id = m.content_id AND r.internaldate IS m.internaldate
+           JOIN folders f ON f.id = r.folder_id
+           WHERE f.account_id = (SELECT account_id FROM folders WHERE id = ?1) AND m.created_at = ?2 AND r.id < m.id
+           ORDER BY m.uid, r.removed_at DESC, r.id DESC""",
+        (folder_id, at),
+    ).fetchall()
+    pairs = _one_to_one(rows)
+    connection.executemany(
+        """UPDATE messages SET id = ?2, created_at = (SELECT created_at FROM removed_messages WHERE id = ?2)
+           WHERE id = ?1""",
+        pairs,
+    )
+    connection.executemany("DELETE FROM removed_messages WHERE id = ?2 AND ?1", pairs)
+    return len(pairs)
+
+
+def left(connection: sqlite3.Connection, folder_id: int) -> int:
+    """Messages just removed (temp.chosen) that another folder has gained since the last sync of this one have moved
+    there: the new row takes the old id. Returns how many; their rows in `removed_messages` are gone with that."""
+    rows = connection.execute(
+        f"""SELECT m.id, r.id FROM temp.chosen c JOIN removed_messages r ON r.folder_id = ?1 AND r.uid = c.uid
+           JOIN folders f ON f.id = r.folder_id
+           JOIN messages m ON m.content_id = r.content_id AND m.internaldate IS r.internaldate AND m.id > r.id
+           JOIN folders g ON g.id = m.folder_id
+           WHERE r.content_id IS NOT NULL AND r.uidvalidity IS f.uidvalidity AND g.account_id = f.account_id
+             AND m.folder_id <> ?1 AND m.created_at >= f.last_sync_at - {SYNC_SECONDS}
+           ORDER BY r.uid, m.id""",
+        (folder_id,),
+    ).fetchall()
+    pairs = _one_to_one(rows)
+    if not pairs:
+        return 0
+    # message_labels refer to ids; what they refer to is whole again at the end of the transaction.
+    connection.execute("PRAGMA defer_foreign_keys = 1")
+    connection.executemany("UPDATE message_labels SET message_id = ?2 WHERE message_id = ?1", pairs)
+    connection.executemany(
+        """UPDATE messages SET id = ?2, created_at = (SELECT created_at FROM removed_messages WHERE id = ?2)
+           WHERE id = ?1""",
+        pairs,
+    )
+    connection.executemany("DELETE FROM removed_messages WHERE id = ?2 AND ?1", pairs)
+    return len(pairs)
+
+
+def _one_to_one(rows: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(new id, old id) pairs in the order given, each id once."""
+    taken: set[int] = set()
+    pairs = []
+    for new, old in rows:
+        if new not in taken and old not in taken:
+            taken |= {new, old}
+            pairs.append((new, old))
+    return pairs

@@ -1,0 +1,177 @@
+"""Which message a message is, when its UID does not tell: after a new UIDVALIDITY, a move, a copy. Pure.
+
+EMAILID (RFC 8474) and X-GM-MSGID name a message for good. Without them (Message-ID, INTERNALDATE, RFC822.SIZE) must be
+equal and unique on both sides, or ambiguous only between rows of one content; a message without a Message-ID has no
+identity here. Whoever acts on it verifies by bytes: `sample` says which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from mailsync.imap.responses import Fetch
+
+_FIELD = re.compile(rb"^message-id[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+SHARE = 0.02
+"""Of the matches are verified by bytes, at least one."""
+MOST = 200
+"""Messages verified at most: what they would prove is proven by then."""
+ALL_OF = 8
+"""So few moves are verified one and all."""
+
+
+def mark(header: bytes) -> int:
+    """A number for the Message-ID of a header block (or of a message that begins with one); 0 where there is none.
+
+    Several Message-IDs are none: servers differ in which of them they show.
+    """
+    end = _HEADER_END.search(header)
+    found = _FIELD.findall(header, 0, end.end() if end else len(header))
+    words = b" ".join(found[0].split()) if len(found) == 1 else b""
+    return _number(words) if words else 0
+
+
+def _number(words: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "big", signed=True) or 1
+
+
+def key(date: int | None, size: int | None, message_mark: int) -> int:
+    """One number for (INTERNALDATE, size, Message-ID); 0 where there is no Message-ID. `size` None is left out."""
+    if not message_mark or date is None:
+        return 0
+    return _number(b"%d %d %d" % (date, -1 if size is None else size, message_mark))
+
+
+def emailid_key(emailid: str) -> int:
+    """One number for an EMAILID or X-GM-MSGID, 0 for none."""
+    return _number(b"id " + emailid.encode("utf-8", "surrogateescape")) if emailid else 0
+
+
+def emailid(answer: Fetch) -> str | None:
+    """EMAILID or X-GM-MSGID (in decimal) of an answer, None where the server gave none."""
+    return _identifier(answer.extra.get("EMAILID", answer.extra.get("X-GM-MSGID")))
+
+
+def threadid(answer: Fetch) -> str | None:
+    """THREADID or X-GM-THRID (in decimal) of an answer, None where the server gave none."""
+    return _identifier(answer.extra.get("THREADID", answer.extra.get("X-GM-THRID")))
+
+
+def _identifier(value: object) -> str | None:
+    if isinstance(value, tuple):
+        value = value[0] if len(value) == 1 else None
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    return str(value)[:255] if isinstance(value, str | int) and value != "" else None
+
+
+def items(capabilities: frozenset[str]) -> str:
+    """The FETCH items that name a message and its thread on this server, '' for none."""
+    if "X-GM-EXT-1" in capabilities:
+        return "X-GM-MSGID X-GM-THRID"
+    return "EMAILID THREADID" if capabilities & {"OBJECTID", "OBJECTID+"} else ""
+
+
+def join(theirs: Sequence[int], ours: Sequence[int], contents: Sequence[int]) -> list[tuple[int, int]]:
+    """Pairs (index in `theirs`, index in `ours`) of equal keys; 0 equals nothing.
+
+    `contents` names what each of `ours` holds. A key that occurs several times is joined in order if it does so as
+    often on both sides and all of ours hold the same; otherwise not at all. Both sides should be in the order of UIDs.
+    """
+    left = sorted(range(len(theirs)), key=theirs.__getitem__)
+    right = sorted(range(len(ours)), key=ours.__getitem__)
+    pairs: list[tuple[int, int]] = []
+    at = 0
+    for value, group in groupby(left, key=theirs.__getitem__):
+        here = list(group)
+        while at < len(right) and ours[right[at]] < value:
+            at += 1
+        start = at
+        while at < len(right) and ours[right[at]] == value:
+            at += 1
+        there = right[start:at]
+        if value and len(here) == len(there) and len({contents[index] for index in there}) == 1:
+            pairs += zip(here, there, strict=True)
+    return pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message of the mirror that an arrival may be: `arrival` is the arrival's index, `row` a `messages.id`.
+
+    `gone` tells that the row has left its folder; `mark` is that of its content.
+    """
+
+    arrival: int
+    row: int
+    content: int
+    gone: bool
+    mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An arrival that need not be downloaded: `row` is the id it keeps, None for a copy of something that stays."""
+
+    arrival: int
+    row: int | None
+    content: int
+
+
+def choose(keys: Sequence[tuple[int, bool]], candidates: Iterable[Candidate]) -> list[Match]:
+    """What the arrivals are. `keys` has (mark, unique among the arrivals) for each; by EMAILID the mark is 0.
+
+    An arrival is a match when all candidates with its mark hold one content; of the rows that are gone the latest
+    gives its id, each to one arrival only.
+    """
+    by_arrival: dict[int, list[Candidate]] = {}
+    for one in candidates:
+        if one.mark == keys[one.arrival][0]:
+            by_arrival.setdefault(one.arrival, []).append(one)
+    taken: set[int] = set()
+    found = []
+    for arrival, those in sorted(by_arrival.items()):
+        if not keys[arrival][1] or len({one.content for one in those}) != 1:
+            continue
+        free = [one.row for one in those if one.gone and one.row not in taken]
+        row = max(free) if free else None
+        if row is not None:
+            taken.add(row)
+        found.append(Match(arrival, row, those[0].content))
+    return found
+
+
+def sample(count: int, choice: random.Random) -> list[int]:
+    """Indexes of those of `count` matches that are to be verified, ascending."""
+    size = min(max(1, round(count * SHARE)), MOST, count)
+    return sorted(choice.sample(range(count), size))
+
+
+def same_header(header: bytes, message: bytes, stripped: frozenset[str] = frozenset()) -> bool:
+    """`header`, a complete header block as a server gives it, is the one `message` begins with.
+
+    Fields named in `stripped` (lower case) are left out on both sides.
+    """
+    own = _block(message)
+    return bool(header.strip()) and without(_block(header), stripped) == without(own, stripped)
+
+
+def _block(message: bytes) -> bytes:
+    end = _HEADER_END.search(message)
+    return message[: end.start()] if end else message.rstrip(b"\r\n")
+
+
+def without(message: bytes, fields: frozenset[str]) -> bytes:
+    """The message without these header fields (lower case): those that a server adds by itself."""
+    for name in fields:
+        end = _HEADER_END.search(message)
+        stop = end.start() + 2 if end else len(message)
+        pattern = re.compile(rb"^%s[ \t]*:(?:[^\r\n]|\r?\n[ \t])*(?:\r?\n|\Z)" % re.escape(name.encode()), re.I | re.M)
+        message = pattern.sub(b"", message[:stop]) + message[stop:]
+    return message

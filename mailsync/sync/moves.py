@@ -1,0 +1,174 @@
+"""Arrivals that are no strangers: a message moved or copied on the server is not downloaded again, and keeps its id.
+
+Before bodies are asked for, a line of metadata a message is held against what the mirror has of the account, removed
+messages included. Matches are verified by complete headers (RFC 3501 section 6.4.5, BODY.PEEK[HEADER]): moves by a
+sample, copies one and all, since the same mail delivered twice in one second looks like a copy. One contradiction, and
+the whole batch is downloaded.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mailsync.imap.session import Session
+from mailsync.imap.uidset import EMPTY, UidSet
+from mailsync.model import FolderResult, split_flags
+from mailsync.store import activity, contents, folders, identities
+from mailsync.store.database import Store
+from mailsync.sync import identity, internaldate
+from mailsync.sync.identity import Candidate, Match
+
+PIECE = 1000
+"""Messages looked at in one round trip."""
+BATCH_BYTES = 1 << 20
+HEADERS = 50
+"""Complete headers asked for at once."""
+MESSAGE_ID = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the server tells of one message short of its bytes; `mark` is that of its Message-ID, 0 for none."""
+
+    uid: int
+    flags: int
+    keywords: str
+    internaldate: int | None
+    size: int | None
+    emailid: str | None
+    threadid: str | None
+    mark: int
+
+
+async def look(session: Session, uids: UidSet | str, *, named: bool) -> list[Shown]:
+    """Metadata of `uids`; `named`: by EMAILID or X-GM-MSGID, without a Message-ID."""
+    items = f"UID FLAGS INTERNALDATE RFC822.SIZE {identity.items(session.capabilities) if named else MESSAGE_ID}"
+    honest = session.quirks.honest_size
+    found: dict[int, Shown] = {}
+    sets = uids.split(PIECE) if isinstance(uids, UidSet) else iter([uids])
+    async for batch in session.fetch(sets, items, BATCH_BYTES):
+        for answer in batch:
+            header = next(iter(answer.sections.values()), None)
+            if answer.uid is None or answer.flags is None or (named and not answer.extra):
+                continue
+            found[answer.uid] = Shown(
+                answer.uid,
+                *split_flags(answer.flags),
+                internaldate.parse(answer.internaldate),
+                answer.size if honest else None,
+                identity.emailid(answer),
+                identity.threadid(answer),
+                identity.mark(header) if header else 0,
+            )
+    return list(found.values())
+
+
+@dataclass(slots=True)
+class Moves:
+    """Takes over for one folder what need not be downloaded; `doubts` tells what was contradicted."""
+
+    store: Store
+    account: str
+    account_id: int
+    folder: folders.Folder
+    result: FolderResult
+    now: Callable[[], float]
+    choice: random.Random = field(default_factory=random.Random)
+    doubts: list[str] = field(default_factory=list)
+
+    async def take(self, session: Session, wanted: UidSet) -> UidSet:
+        """Store those of `wanted` that are known; returns what is still to be downloaded."""
+        named = bool(identity.items(session.capabilities))
+        taken = EMPTY
+        for piece in wanted.split(PIECE, newest_first=True):
+            shown = [one for one in await look(session, piece, named=named) if one.uid in piece]
+            matches = await self._matches(shown)
+            if matches:
+                matches = await self._verified(session, shown, matches, named=named)
+            if matches:
+                taken |= await self._store_rows(shown, matches)
+        return wanted - taken
+
+    async def _matches(self, shown: list[Shown]) -> list[Match]:
+        folder_id, account_id = self.folder.id, self.account_id
+
+        def find(connection: sqlite3.Connection) -> list[Match]:
+            by_name = identities.by_emailid(connection, account_id, [one.emailid for one in shown])
+            keys = [(0, True) for _ in shown]
+            candidates = [Candidate(one.arrival, one.row, one.content, one.gone, 0) for one in by_name]
+            dated = [
+                (one.internaldate, one.size) if one.mark and one.internaldate is not None else (None, None)
+                for one in shown
+            ]
+            if any(date is not None for date, _ in dated):
+                found = identities.by_date(connection, account_id, folder_id, dated)
+                marks = identities.marks(connection, {one.content for one in found}, identity.mark)
+                times = Counter((one.internaldate, one.size, one.mark) for one in shown)
+                keys = [(one.mark, times[one.internaldate, one.size, one.mark] == 1) for one in shown]
+                candidates += [
+                    Candidate(one.arrival, one.row, one.content, one.gone, marks.get(one.content, 0)) for one in found
+                ]
+            return identity.choose(keys, candidates)
+
+        return await self.store.aread(find)
+
+    async def _verified(
+        self, session: Session, shown: list[Shown], matches: list[Match], *, named: bool
+    ) -> list[Match]:
+        """`matches` without those whose headers did not come; none at all when a header is another one."""
+        if named:
+            chosen = [matches[at] for at in identity.sample(len(matches), self.choice)]
+        else:
+            moved = [one for one in matches if one.row is not None]
+            few = len(moved) <= identity.ALL_OF
+            chosen = moved if few else [moved[at] for at in identity.sample(len(moved), self.choice)]
+            chosen += [one for one in matches if one.row is None]
+        asked = {shown[one.arrival].uid: one for one in chosen}
+        wrong = 0
+        unproven = set(asked)
+        stripped = session.quirks.strip_headers
+        sets = UidSet.from_uids(asked).split(HEADERS)
+        async for batch in session.fetch(sets, "UID BODY.PEEK[HEADER]", BATCH_BYTES):
+            headers = {
+                answer.uid: header
+                for answer in batch
+                if answer.uid in asked and (header := answer.sections.get("BODY[HEADER]")) is not None
+            }
+            ids = {asked[uid].content for uid in headers}
+            bodies = await self.store.aread(lambda c, ids=ids: dict(contents.heads_of(c, ids)))  # type: ignore[misc]
+            for uid, header in headers.items():
+                body = bodies.get(asked[uid].content)
+                if body is None or not identity.same_header(header, body, stripped):
+                    wrong += 1
+                unproven.discard(uid)
+        if wrong:
+            self.doubts.append(f"{wrong} of {len(asked)} messages taken for moved or copied have other headers")
+            return []
+        return [one for one in matches if shown[one.arrival].uid not in unproven]
+
+    async def _store_rows(self, shown: list[Shown], matches: list[Match]) -> UidSet:
+        adopted = [
+            identities.Adopted(
+                one.uid, match.row, match.content, one.flags, one.keywords, one.internaldate, one.emailid, one.threadid
+            )
+            for match in matches
+            for one in [shown[match.arrival]]
+        ]
+        at = self.now()
+
+        def write(connection: sqlite3.Connection) -> UidSet:
+            held = UidSet.from_uids(identities.adopt(connection, self.folder.id, adopted, at))
+            if held:
+                activity.add(
+                    connection, at, self.account, self.folder.name, "new", count=len(held), uids=str(held),
+                    detail="moved or copied on the server: not downloaded again",
+                )  # fmt: skip
+            return held
+
+        held = await self.store.awrite(write)
+        self.result.new += len(held)
+        return held
