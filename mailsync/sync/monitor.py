@@ -1,7 +1,9 @@
-"""Watching a folder: IDLE (RFC 2177) on a connection of its own, NOOP where the server has no IDLE.
+"""Watching an account: chooses the rung of the push ladder for each folder, and keeps what watches them running.
 
-Arrivals are fetched on the watching connection itself, which is open, signed in and has the folder selected: no other
-path is shorter. After a reconnect everything is compared, since nobody knows what was missed.
+    look (every 2 s) -> candidates -> choose (pure) -> start and stop what watches -> count what push missed
+
+Each watch reconnects on its own and begins by comparing, since nobody knows what was missed. A folder whose push
+misses too much is polled for a day, then tried again.
 """
 
 from __future__ import annotations
@@ -9,133 +11,275 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 from mailsync.config.selection import is_selected
-from mailsync.errors import FolderDoubt, Interrupted, MailsyncError
+from mailsync.errors import Interrupted, MailsyncError
 from mailsync.imap.session import Session
-from mailsync.store import accounts, folders
+from mailsync.model import FolderResult
+from mailsync.privacy.log import get_logger
+from mailsync.store import accounts, activity, folders, pushes
 from mailsync.sync.account import AccountMirror
-from mailsync.sync.folder import FolderSync
+from mailsync.sync.push import Candidate, Ladder, Ledger, Offers, Tally, choose, jumped
+from mailsync.sync.reacting import Reactor, Take, Worker
+from mailsync.sync.watching import FolderWatch, NotifyRefused, NotifyWatch, StatusWatch, together
 
-REIDLE_SECONDS = 9.5 * 60
-"""Below what routers and servers tolerate in silence (RFC 2177 allows 29 minutes)."""
-POLL_SECONDS = 30.0
-"""Between two NOOPs where there is no IDLE."""
+LOOK_SECONDS = 2.0
+"""Between two looks for folders to watch that were not there before, and for watches that gave up."""
+TICK_SECONDS = 5.0
+"""Between two looks at the clocks."""
 BACKOFF_SECONDS = (1.0, 300.0)
-"""The first and the longest pause before a reconnect; doubled each time, with jitter."""
+"""The first and the longest pause before a folder that failed by itself is watched again; doubled each time."""
+
+Work = Callable[[], Awaitable[None]]
+log = get_logger("monitor")
 
 
-@dataclass(slots=True)
-class Monitor:
-    """Watches one folder of an account until cancelled.
+class AccountMonitor:
+    """Watches the folders of one account until cancelled. `stopping` is asked between two steps."""
 
-    `stopping` is asked between two steps. A failure that only a person can mend (`retry == "never"`) ends `run`.
-    """
-
-    mirror: AccountMirror
-    folder_name: str
-    stopping: Callable[[], bool] = lambda: False
-    session: Session | None = field(default=None, init=False)
+    def __init__(self, mirror: AccountMirror, stopping: Callable[[], bool] = lambda: False) -> None:
+        self._mirror = mirror
+        self._stopping = stopping
+        self._ledger = Ledger()
+        self._reactor = Reactor(mirror, self._ledger, stopping)
+        self._worker = Worker(mirror, lambda: self._complete)
+        self._offers: Offers | None = None
+        self._complete = False
+        """Every folder of the account has had its first sync."""
+        self._tasks: dict[tuple[str, ...], asyncio.Task[None]] = {}
+        self._sessions: set[Session] = set()
+        self._spare: Session | None = None
+        self._notify: NotifyWatch | None = None
+        self._notified: frozenset[str] = frozenset()
+        self._untold: frozenset[str] = frozenset()
+        self._unreliable: frozenset[str] = frozenset()
+        self._live: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+        self._wake = asyncio.Event()
 
     async def run(self) -> None:
+        self._mirror.found = self._found
+        try:
+            await together(self._supervise(), self._tick())
+        finally:
+            self._mirror.found = None
+            self._mirror.resting = "disconnected"
+            tasks = list(self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._spare is not None:
+                self._spare.close()
+
+    # -- the ladder --------------------------------------------------------------------------------------------
+
+    async def _supervise(self) -> None:
+        while not self._stopping():
+            candidates = await self._candidates()
+            self._climb(candidates)
+            await self._show()
+            await self._judge()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    async def _candidates(self) -> list[Candidate]:
+        """The mirrored folders, INBOX first. None while the account waits for a person (sign-in, consent)."""
+        mirror, config = self._mirror, self._mirror.config
+        at = mirror.now()
+
+        def read(connection: sqlite3.Connection) -> tuple[dict[str, folders.Folder], dict[str, Tally]]:
+            if accounts.waits_for_person(connection, mirror.name):
+                return {}, {}
+            counts = pushes.counts(connection, mirror.account_id)
+            return folders.present(connection, mirror.account_id), {n: Tally(*c) for n, c in counts.items()}
+
+        present, tallies = await mirror.store.aread(read)
+        present = {
+            name: folder
+            for name, folder in present.items()
+            if is_selected(name, folder.special_use, config.folders.include, config.folders.exclude)
+        }
+        expired = [name for name, tally in tallies.items() if tally.expired(at)]
+        if expired:
+            await mirror.store.awrite(lambda c: pushes.start_over(c, mirror.account_id, expired, at))
+            tallies.update(dict.fromkeys(expired, Tally()))
+        await self._tell_unreliable({name: tally for name, tally in tallies.items() if tally.unreliable})
+        self._complete = all(folder.first_sync_at is not None for folder in present.values())
+        return [
+            Candidate(name, is_selected(name, folder.special_use, config.watch, ()), name in self._unreliable)
+            for name, folder in sorted(present.items(), key=lambda item: (item[0].upper() != "INBOX", item[0]))
+            if folder.first_sync_at is not None
+        ]
+
+    async def _tell_unreliable(self, tallies: dict[str, Tally]) -> None:
+        mirror, at = self._mirror, self._mirror.now()
+        told = {name: tally for name, tally in tallies.items() if name not in self._unreliable and name in self._live}
+        self._unreliable = frozenset(tallies)
+        if not told:
+            return
+
+        def write(connection: sqlite3.Connection) -> None:
+            for name, tally in told.items():
+                activity.add(connection, at, mirror.name, name, "note", detail=f"{tally}: polled for a day instead")
+
+        await mirror.store.awrite(write)
+
+    def _climb(self, candidates: list[Candidate]) -> None:
+        """Start what should run and does not, stop what should not."""
+        works: dict[tuple[str, ...], Work] = {}
+        connections = self._mirror.watchers
+        if self._offers is not None:
+            works = self._works(choose(candidates, self._offers, connections))
+        elif connections and any(one.wanted for one in candidates):
+            works = {("meet",): partial(self._connected, self._meet)}
+        for key, task in list(self._tasks.items()):
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                # A defect of ours must not end the watching of everything; it begins anew.
+                log.error("watch_failed", account=self._mirror.name, error=type(error).__name__, exc_info=error)
+            if task.done() or key not in works:
+                task.cancel()
+                del self._tasks[key]
+        for key in works.keys() - self._tasks.keys():
+            self._tasks[key] = asyncio.create_task(self._forever(works[key]))
+
+    def _works(self, ladder: Ladder) -> dict[tuple[str, ...], Work]:
+        works: dict[tuple[str, ...], Work] = {}
+        self._notified = frozenset(ladder.notify)
+        if ladder.notify:
+            works["notify",] = partial(self._connected, self._watch_all)
+            if self._notify is not None:
+                self._follow(self._notify)
+        for name in ladder.idle + ladder.noop:
+            watch = FolderWatch(self._reactor, self._told_live, name, pushes=bool(ladder.idle))
+            works["folder", name] = partial(self._connected, watch.run)
+        if ladder.status:
+            poll = partial(self._poll, ladder.status)
+            # Where nothing else holds a connection, this does; else one is borrowed.
+            works["status", *ladder.status] = poll if works else partial(self._connected, poll)
+        if ladder.notify or ladder.status:
+            works["worker",] = self._worker.keep
+        return works
+
+    def _follow(self, watch: NotifyWatch) -> None:
+        """Folders were added or taken away. A server that never told of one is asked anew, once."""
+        if watch.names != self._notified:
+            watch.watch(self._notified)
+        untold = watch.untold - self._untold
+        if untold and watch.began:
+            self._untold |= untold
+            self._tasks["notify",].cancel()
+
+    # -- what watches ------------------------------------------------------------------------------------------
+
+    async def _meet(self, session: Session) -> None:
+        """Learn what the server offers; the connection waits for the first watch."""
+        noop = session.quirks.poll_by == "NOOP"
+        self._offers = Offers("NOTIFY" in session.capabilities, "IDLE" in session.capabilities, noop)
+        self._spare = session
+        self._wake.set()
+
+    async def _watch_all(self, session: Session) -> None:
+        watch = self._notify = NotifyWatch(self._reactor, self._worker.session, self._told_live, self._notified)
+        try:
+            await watch.run(session)
+        except NotifyRefused:
+            assert self._offers is not None
+            self._offers = replace(self._offers, notify=False)
+            self._spare = session
+            self._wake.set()
+        finally:
+            self._notify = None
+
+    async def _poll(self, names: tuple[str, ...], session: Session | None = None) -> None:
+        take: Take = self._worker.session if session is None else lambda: contextlib.nullcontext(session)
+        await StatusWatch(self._reactor, take, self._told_live, names).run()
+
+    async def _connected(self, watch: Callable[[Session], Awaitable[None]]) -> None:
+        session, self._spare = self._spare, None
+        if session is None or session.closed is not None:
+            session = await self._mirror.connect()
+        self._sessions.add(session)
+        try:
+            await watch(session)
+        finally:
+            if session is not self._spare:
+                self._sessions.discard(session)
+                session.close()
+
+    async def _forever(self, work: Work) -> None:
+        """Run `work` until it ends by itself; after a failure of the account its pause is waited for.
+
+        A folder's own trouble has a pause of its own, and is not the account's.
+        """
         pause = BACKOFF_SECONDS[0]
-        while not self.stopping():
-            started = asyncio.get_running_loop().time()
+        while not self._stopping():
             try:
-                await self._watch()
+                await work()
                 return
             except Interrupted:
                 return
             except MailsyncError as error:
-                self.mirror.resting = "disconnected"
-                if error.scope in ("account", "engine"):
-                    await self.mirror.note_failure(error)
                 if error.retry == "never":
+                    await self._mirror.note_failure(error)
                     return
-            if asyncio.get_running_loop().time() - started > BACKOFF_SECONDS[1]:
-                pause = BACKOFF_SECONDS[0]
+                if error.scope in ("account", "engine"):
+                    await self._mirror.note_failure(error)
+                    await self._mirror.until_resumed()
+                    continue
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))
             pause = min(pause * 2, BACKOFF_SECONDS[1])
 
-    async def _watch(self) -> None:
-        folder = await self._folder()
-        if folder is None:
+    # -- what is shown and counted -----------------------------------------------------------------------------
+
+    def _told_live(self, watches: dict[str, str]) -> None:
+        """These folders are watched so from now on ('' is not at all)."""
+        self._live |= watches
+        self._live = {name: how for name, how in self._live.items() if how}
+        self._mirror.resting = "watching" if self._live else "disconnected"
+        self._ledger.watch([name for name, how in self._live.items() if how != "poll"], time.monotonic())
+        self._wake.set()
+
+    async def _show(self) -> None:
+        live, mirror = dict(self._live), self._mirror
+        if live == self._shown:
             return
-        async with self._connected() as session:
-            await self._reconcile(session, folder)
-            pushes = "IDLE" in session.capabilities
-            watch = "idle" if pushes else "poll"
-            await self.mirror.store.awrite(lambda connection: folders.set_watch(connection, folder.id, watch))
-            self.mirror.resting = "watching"
-            await self.mirror.set_state("watching")
-            try:
-                while not self.stopping():
-                    if pushes:
-                        await session.idle(REIDLE_SECONDS)
-                    else:
-                        await asyncio.sleep(POLL_SECONDS)
-                        await session.noop()
-                    await self._react(session, folder)
-            finally:
-                self.mirror.resting = "disconnected"
-                await self.mirror.store.awrite(lambda connection: folders.set_watch(connection, folder.id, ""))
+        await mirror.store.awrite(lambda connection: pushes.set_watches(connection, mirror.account_id, live.items()))
+        if live and not self._shown and not mirror.syncing:
+            await mirror.set_state("watching")
+        self._shown = live
 
-    async def _folder(self) -> folders.Folder | None:
-        present = await self.mirror.store.aread(lambda c: folders.present(c, self.mirror.account_id))
-        return present.get(self.folder_name)
+    def _found(self, result: FolderResult, began: float) -> None:
+        """A sync of a folder that `began` then (monotonic seconds) has ended."""
+        if result.strategy in ("qresync", "condstore", "scan"):
+            self._ledger.found(result.name, result.new, began, time.monotonic())
 
-    @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Session]:
-        session = self.session = await self.mirror.connect()
-        try:
-            yield session
-        finally:
-            self.session = None
-            session.close()
-
-    async def _react(self, session: Session, folder: folders.Folder) -> None:
-        box = session.mailbox
-        if box is None or not (box.arrived or box.disturbed):
+    async def _judge(self) -> None:
+        verdicts = self._ledger.verdicts(time.monotonic())
+        mirror, at = self._mirror, self._mirror.now()
+        if not verdicts:
             return
-        if box.disturbed:
-            await self._reconcile(session, folder)
-            return
-        async with self.mirror.locks[folder.id]:
-            await self._task(folder).arrivals(session)
 
-    async def _reconcile(self, session: Session, folder: folders.Folder) -> None:
-        store = self.mirror.store
-        async with self.mirror.locks[folder.id]:
-            try:
-                await self._task(folder).run(session)
-            except FolderDoubt as doubt:
-                text, hint = str(doubt), doubt.hint
-                if session.mailbox is None:
-                    raise
-                # Nothing was changed, and arrivals can be watched for all the same.
-                await store.awrite(lambda connection: folders.fail_sync(connection, folder.id, text, hint))
+        def write(connection: sqlite3.Connection) -> None:
+            for one in verdicts:
+                pushes.add(connection, mirror.account_id, one.name, at, pushed=one.pushed, missed=one.missed)
 
-    def _task(self, folder: folders.Folder) -> FolderSync:
-        mirror = self.mirror
-        return FolderSync(mirror.store, mirror.name, mirror.account_id, folder, mirror.now, stopping=self.stopping)
+        await mirror.store.awrite(write)
 
-
-async def watched_folders(mirror: AccountMirror) -> list[str]:
-    """The mirrored folders that the account's `watch` selects, no more than it has connections to spare.
-
-    None while the account waits for a person (sign-in, consent): a refused password is not tried again and again.
-    """
-    config = mirror.config
-    if await mirror.store.aread(lambda connection: accounts.waits_for_person(connection, mirror.name)):
-        return []
-    present = await mirror.store.aread(lambda connection: folders.present(connection, mirror.account_id))
-    names = [
-        folder.name
-        for folder in present.values()
-        if folder.first_sync_at is not None
-        and is_selected(folder.name, folder.special_use, config.folders.include, config.folders.exclude)
-        and is_selected(folder.name, folder.special_use, config.watch, ())
-    ]
-    return names[: mirror.watchers]
+    async def _tick(self) -> None:
+        """A machine that slept has dead connections that nobody tells of: all begin anew, and compare."""
+        while True:
+            monotonic, wall = time.monotonic(), time.time()
+            await asyncio.sleep(TICK_SECONDS)
+            if jumped(TICK_SECONDS, time.monotonic() - monotonic, time.time() - wall):
+                log.info("machine_slept", account=self._mirror.name)
+                for session in list(self._sessions):
+                    session.close()
+                self._worker.close()
+                await self._mirror.pool.close()

@@ -1,8 +1,9 @@
 """The push ladder, decided purely: how each folder is watched, when to act on what was told, and how far to trust it.
 
-    NOTIFY (RFC 5465)   every mirrored folder on one connection
+    NOTIFY (RFC 5465)   every mirrored folder, on one connection
     IDLE (RFC 2177)     the folders of `watch`, a connection each
-    polling             what is left of `watch`, and folders whose push was found unreliable
+    NOOP                the same, asked now and then
+    STATUS              what is left of `watch`, and folders whose push was found unreliable
 
 No clock, no socket, no store: times are arguments, in seconds.
 """
@@ -44,21 +45,45 @@ class Ladder:
 
     notify: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
-    poll: tuple[str, ...] = ()
+    noop: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
 
 
-def choose(candidates: Sequence[Candidate], *, notify: bool, idle: bool, connections: int) -> Ladder:
-    """The rung of each folder, given what the server offers and the connections that watching may hold."""
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the server can do: `noop` is False where NOOP is known to show nothing new."""
+
+    notify: bool = False
+    idle: bool = False
+    noop: bool = True
+
+
+def choose(candidates: Sequence[Candidate], offers: Offers, connections: int) -> Ladder:
+    """The rung of each folder, given the connections that watching may hold. NOTIFY needs one for all folders."""
     wanted = [one.name for one in candidates if one.wanted]
     if not wanted or connections < 1:
         return Ladder()
-    if notify:
-        trusted = tuple(one.name for one in candidates if not one.unreliable)
-        if trusted:
-            return Ladder(notify=trusted, poll=tuple(one.name for one in candidates if one.unreliable))
-    trusted = tuple(one.name for one in candidates if one.wanted and not one.unreliable) if idle else ()
-    pushed = trusted[:connections]
-    return Ladder(idle=pushed, poll=tuple(name for name in wanted if name not in pushed))
+    trusted = tuple(one.name for one in candidates if not one.unreliable)
+    if offers.notify and trusted:
+        return Ladder(notify=trusted, status=tuple(one.name for one in candidates if one.unreliable))
+    held = tuple(name for name in trusted if name in wanted)[:connections]
+    rest = tuple(name for name in wanted if name not in held)
+    if offers.idle and held:
+        return Ladder(idle=held, status=rest)
+    if offers.noop and held:
+        return Ladder(noop=held, status=rest)
+    return Ladder(status=tuple(wanted))
+
+
+def rest(last: float, waited: float) -> float:
+    """Seconds to stay away from IDLE after an action, given the last such rest and how long IDLE had waited.
+
+    Whatever comes after a quiet time is heard at once. While one event follows another within the window, the server
+    gathers them during longer and longer rests and tells all of them when IDLE begins again.
+    """
+    if waited >= WINDOW_SECONDS:
+        return 0.0
+    return min(max(2 * last, WINDOW_SECONDS), GATHER_SECONDS)
 
 
 @dataclass(slots=True)

@@ -6,29 +6,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailsync.sync.push import Candidate, Gathering, Ladder, Ledger, Tally, Verdict, choose, jumped
+from mailsync.sync.push import Candidate, Gathering, Ladder, Ledger, Offers, Tally, Verdict, choose, jumped, rest
 
 INBOX, SENT, WORK = Candidate("INBOX", True), Candidate("Sent", True), Candidate("Work", False)
 BAD = Candidate("Bad", True, unreliable=True)
 
 
+ALL, IDLES, NOOPS, SILENT = Offers(True, True), Offers(False, True), Offers(), Offers(noop=False)
+
+
 @pytest.mark.parametrize(
-    ("candidates", "notify", "idle", "connections", "expected"),
+    ("candidates", "offers", "connections", "expected"),
     [
-        ([INBOX, SENT, WORK], True, True, 1, Ladder(notify=("INBOX", "Sent", "Work"))),
-        ([INBOX, BAD, WORK], True, True, 2, Ladder(notify=("INBOX", "Work"), poll=("Bad",))),
-        ([INBOX, SENT, WORK], False, True, 2, Ladder(idle=("INBOX", "Sent"))),
-        ([INBOX, SENT, BAD], False, True, 1, Ladder(idle=("INBOX",), poll=("Sent", "Bad"))),
-        ([BAD], True, True, 2, Ladder(poll=("Bad",))),
-        ([INBOX, SENT, WORK], False, False, 2, Ladder(poll=("INBOX", "Sent"))),
-        ([INBOX], True, True, 0, Ladder()),
-        ([WORK], True, True, 2, Ladder()),  # `watch = []`: nobody asked for it
+        ([INBOX, SENT, WORK], ALL, 1, Ladder(notify=("INBOX", "Sent", "Work"))),
+        ([INBOX, BAD, WORK], ALL, 2, Ladder(notify=("INBOX", "Work"), status=("Bad",))),
+        ([INBOX, SENT, WORK], IDLES, 2, Ladder(idle=("INBOX", "Sent"))),
+        ([INBOX, SENT, BAD], IDLES, 1, Ladder(idle=("INBOX",), status=("Sent", "Bad"))),
+        ([BAD], ALL, 2, Ladder(status=("Bad",))),
+        ([INBOX, SENT, WORK], NOOPS, 1, Ladder(noop=("INBOX",), status=("Sent",))),
+        ([INBOX, SENT, WORK], SILENT, 2, Ladder(status=("INBOX", "Sent"))),
+        ([INBOX], ALL, 0, Ladder()),
+        ([WORK], ALL, 2, Ladder()),  # `watch = []`: nobody asked for it
     ],
 )
 def test_the_rung_of_each_folder(
-    candidates: list[Candidate], notify: bool, idle: bool, connections: int, expected: Ladder
+    candidates: list[Candidate], offers: Offers, connections: int, expected: Ladder
 ) -> None:
-    assert choose(candidates, notify=notify, idle=idle, connections=connections) == expected
+    assert choose(candidates, offers, connections) == expected
+
+
+def test_rests_grow_while_one_event_follows_another() -> None:
+    rests = [0.0]
+    for waited in (30.0, 0.001, 0.001, 0.001, 0.001, 0.001, 0.3, 0.1):
+        rests.append(rest(rests[-1], waited))
+    assert rests[1:] == [0.0, 0.2, 0.4, 0.8, 1.0, 1.0, 0.0, 0.2]
 
 
 def test_the_first_event_is_acted_on_at_once_and_the_next_are_gathered() -> None:

@@ -1,0 +1,230 @@
+"""The rungs of the push ladder, each on connections that are signed in; when one breaks, `monitor` begins anew."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailsync.errors import CommandRefused, Unreachable
+from mailsync.imap.responses import ListEntry, StatusEntry
+from mailsync.imap.session import Session
+from mailsync.store import folders
+from mailsync.sync.account import proves_unchanged
+from mailsync.sync.push import rest
+from mailsync.sync.reacting import Dispatcher, Reactor, Status, Take, numbers_of
+
+WATCHDOG_SECONDS = 120.0
+"""IDLE that has not ended so long after it should have is on a dead line."""
+SETTLE_SECONDS = 5.0
+"""After arrivals in a folder that is not open: what else changed in it is looked at so much later."""
+FOLDERS = ""
+"""Stands for the list of folders itself where a folder's name is expected."""
+
+Live = Callable[[dict[str, str]], None]
+"""Is told how folders are watched from now on, by name."""
+
+
+class NotifyRefused(CommandRefused):
+    """The server announces NOTIFY and does not do it."""
+
+
+@dataclass(slots=True)
+class NotifyWatch:
+    """NOTIFY (RFC 5465) for the mirrored folders of an account, on a connection that has none of them open.
+
+    The server tells a folder's new numbers, whichever it is, and a worker connection does the rest: this one never
+    stops listening. NOTIFY begins with the numbers of every folder, which closes the gap since they were synced.
+    """
+
+    reactor: Reactor
+    take: Take
+    live: Live
+    names: frozenset[str]
+    began: bool = field(default=False, init=False)
+    """The server has told the numbers of every folder it is to tell of."""
+    _told: dict[str, Status] = field(default_factory=dict, init=False)
+    _settles: dict[str, asyncio.TimerHandle] = field(default_factory=dict, init=False)
+    _dispatcher: Dispatcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dispatcher = Dispatcher(self._act)
+
+    async def run(self, session: Session) -> None:
+        """Until the line breaks; NotifyRefused when the server will not."""
+        try:
+            await together(self._listen(session), self._dispatcher.run())
+        finally:
+            for handle in self._settles.values():
+                handle.cancel()
+            self.live(dict.fromkeys(self._told, ""))
+
+    def watch(self, names: frozenset[str]) -> None:
+        """Watch these folders from now on."""
+        added = names - self.names
+        self.names = names
+        for name in added & self._told.keys():
+            self._dispatcher.note(name)  # it may have changed since its first sync ended
+        self.live({name: "notify" if name in names else "" for name in self._told})
+
+    @property
+    def untold(self) -> frozenset[str]:
+        """Folders of which the server never said anything."""
+        return self.names - self._told.keys()
+
+    async def _listen(self, session: Session) -> None:
+        await self._begin(session)
+        while True:
+            await listen(session, session.quirks.reidle)
+            self._hear(session)
+            if session.overflowed:  # the same as NOTIFY NONE (RFC 5465 section 5.8)
+                await self._begin(session)
+
+    async def _begin(self, session: Session) -> None:
+        if not await session.notify(selected=False):
+            raise NotifyRefused("the server refused NOTIFY")
+        mirror = self.reactor.mirror
+        self.began = True
+        present = await mirror.store.aread(lambda connection: folders.present(connection, mirror.account_id))
+        for name in self._hear(session, tell=False):
+            folder = present.get(name)
+            if folder is not None and not proves_unchanged(folder, numbers_of(self._told[name])):
+                self._dispatcher.note(name)
+        self.live({name: "notify" for name in self._told if name in self.names})
+
+    def _hear(self, session: Session, *, tell: bool = True) -> list[str]:
+        """Take what the server told; the folders whose numbers it gave."""
+        named = []
+        for notice in session.take_notices():
+            if isinstance(notice, ListEntry):
+                self._dispatcher.note(FOLDERS)
+                if "\\NonExistent" in notice.attributes:
+                    self._told.pop(notice.name, None)
+            elif isinstance(notice, StatusEntry):
+                name = notice.name
+                named.append(name)
+                before = self._told.get(name, {})
+                self._told[name] = before | notice.items
+                if tell and self._told[name] != before:
+                    self._dispatcher.note(name)
+        return named
+
+    async def _act(self, name: str) -> None:
+        if name == FOLDERS:
+            await self.reactor.refresh()
+        elif name in self.names and name in self._told:
+            arrived = await self.reactor.told(name, self._told[name], self.take)
+            if arrived and name not in self._settles:
+                self._settles[name] = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle, name)
+
+    def _settle(self, name: str) -> None:
+        del self._settles[name]
+        self._dispatcher.note(name)
+
+
+@dataclass(slots=True)
+class FolderWatch:
+    """One folder, open on a connection of its own: IDLE (RFC 2177), or NOOP where there is no IDLE.
+
+    Arrivals are fetched on this very connection: no other path is shorter. It begins by comparing everything, since
+    nobody knows what was missed.
+    """
+
+    reactor: Reactor
+    live: Live
+    name: str
+    pushes: bool
+    """True for IDLE."""
+
+    async def run(self, session: Session) -> None:
+        """Until the line breaks, or the folder is not there."""
+        mirror = self.reactor.mirror
+        present = await mirror.store.aread(lambda connection: folders.present(connection, mirror.account_id))
+        folder = present.get(self.name)
+        if folder is None:
+            return
+        await self.reactor.reconcile(session, folder)
+        self.live({self.name: "idle" if self.pushes else "poll"})
+        pause = 0.0
+        try:
+            while not self.reactor.stopping():
+                began = time.monotonic()
+                if self.pushes:
+                    await listen(session, session.quirks.reidle)
+                else:
+                    await asyncio.sleep(session.quirks.poll)
+                    await session.noop()
+                pause = rest(pause, time.monotonic() - began)
+                await self.reactor.pushed(session, folder)
+                await asyncio.sleep(pause)
+        finally:
+            self.live({self.name: ""})
+
+
+@dataclass(slots=True)
+class StatusWatch:
+    """Folders whose numbers are asked for by STATUS now and then."""
+
+    reactor: Reactor
+    take: Take
+    live: Live
+    names: tuple[str, ...]
+    _seen: dict[str, Status] = field(default_factory=dict, init=False)
+
+    async def run(self) -> None:
+        """Until a connection cannot be had."""
+        try:
+            while not self.reactor.stopping():
+                async with self.take() as session:
+                    for name in self.names:
+                        await self._ask(session, name)
+                    seconds = session.quirks.poll
+                self.live(dict.fromkeys(self.names, "poll"))
+                await asyncio.sleep(seconds)
+        finally:
+            self.live(dict.fromkeys(self.names, ""))
+
+    async def _ask(self, session: Session, name: str) -> None:
+        mirror = self.reactor.mirror
+        present = await mirror.store.aread(lambda connection: folders.present(connection, mirror.account_id))
+        folder = present.get(name)
+        if folder is None:
+            return
+        if session.quirks.poll_by == "EXAMINE":
+            await self.reactor.reconcile(session, folder)
+            return
+        status = await session.status(folder.raw_name)
+        if status is None:
+            await self.reactor.refresh()
+            return
+        same = self._seen.get(name) == status
+        self._seen[name] = status
+        # Without MODSEQ numbers prove nothing, but numbers that stay the same are left to the schedule.
+        if not same or (status.get("MESSAGES"), status.get("UIDNEXT")) != (folder.messages, folder.uidnext):
+            await self.reactor.told(name, status, lambda: contextlib.nullcontext(session))
+
+
+async def listen(session: Session, seconds: float) -> None:
+    """IDLE until something is told or `seconds` have passed; Unreachable when it does not end in time."""
+    try:
+        async with asyncio.timeout(seconds + WATCHDOG_SECONDS):
+            await session.idle(seconds)
+    except TimeoutError:
+        session.close()
+        raise Unreachable(f"{session.endpoint} has been silent for too long") from None
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run side by side until the first ends, which ends the others; raises what it raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
