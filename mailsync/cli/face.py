@@ -50,6 +50,7 @@ def run_dashboard(shared: Context) -> None:
     app = MailsyncApp(
         store,
         accounts=[(name, account.email) for name, account in config.accounts.items()],
+        intervals={name: account.sync_interval for name, account in config.accounts.items()},
         engine=engine,
         viewer_of=owned_by["pid"] if owned_by else None,
         config_path=str(shared.config_path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,8 +64,8 @@ def read(shared: Context) -> Report:
             return checks.unreadable(str(error), error.hint)
         except sqlite3.Error as error:
             return checks.unreadable(f"it cannot be read: {error}", "check the disk; mailsync db path says where it is")
-    free = shutil.disk_usage(shared.data_dir).free if shared.data_dir.exists() else None
-    around = checks.Surroundings((engine["pid"] or 0) if engine else None, free, wal, damage)
+    pid = (engine["pid"] or 0) if engine else None
+    around = checks.Surroundings(pid, stored.room(shared.data_dir), wal, damage)
     return checks.examine(facts, plans, around, now)
 
 

@@ -199,7 +199,8 @@ def _account(
         hint = f"mailsync consent grant {name} {' '.join(missing)}"
         yield Check("consent", "fail", f"not given: {', '.join(missing)}", hint, name)
         return
-    yield Check("consent", "pass", f"given: {', '.join(sorted(facts.granted[name]))}", account=name)
+    given = [scope for scope in consent.SCOPES if scope in facts.granted[name]]
+    yield Check("consent", "pass", f"given: {', '.join(given)}", account=name)
     if account is None:
         yield Check("connection", "warn", "never connected", f"mailsync sync {name}", name)
         return
@@ -262,13 +263,13 @@ def _tls(facts: Facts, name: str, now: float) -> Iterator[Check]:
             left = (float(probe.value) - now) / 86400
         except ValueError:
             return
-        hint = "whoever runs the server has to renew it"
+        hint = "ask whoever runs the server to renew it"
         if left <= 0:
-            yield Check("tls", "fail", "the server's certificate has ended", hint, name)
+            yield Check("certificate", "fail", "the server's has ended", hint, name)
         elif left < TLS_DAYS:
-            yield Check("tls", "warn", f"the server's certificate ends in {_days(left)}", hint, name)
+            yield Check("certificate", "warn", f"the server's ends in {_days(left)}", hint, name)
         else:
-            yield Check("tls", "pass", f"the server's certificate ends in {_days(left)}", account=name)
+            yield Check("certificate", "pass", f"the server's ends in {_days(left)}", account=name)
 
 
 def _last_sync(account: Account, folders: Iterable[Folder], now: float) -> Iterator[Check]:
@@ -316,7 +317,7 @@ def _folders(plan: Plan, folders: Sequence[Folder], *, running: bool, now: float
         yield Check("schedule", late[folder.id], detail, hint, plan.name, folder.name)
     if synced and not behind:
         oldest = min(synced, key=lambda folder: folder.last_sync_at or 0.0)
-        detail = f"all synced within {_since(oldest, now)}, due every {span(plan.interval)}"
+        detail = f"all within {_since(oldest, now)}, due every {span(plan.interval)}"
         yield Check("schedule", "pass", detail, account=plan.name)
 
 

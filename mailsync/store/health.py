@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -179,3 +180,11 @@ def wal_bytes(path: Path) -> int:
     with contextlib.suppress(OSError):
         return path.with_name(path.name + WAL_SUFFIX).stat().st_size
     return 0
+
+
+def room(folder: Path) -> int | None:
+    """Bytes that are free on the disk of `folder`; None where that cannot be known."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None

@@ -18,7 +18,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, work
@@ -28,6 +28,7 @@ from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import Screen
 
+from mailsync.engine.health import Plan
 from mailsync.errors import MailsyncError
 from mailsync.store import dashboard, jobs
 from mailsync.store.database import Store
@@ -37,6 +38,7 @@ from mailsync.tui.commands import MailCommands
 from mailsync.tui.handle import EngineHandle
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
+from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
@@ -53,6 +55,8 @@ a key goes before news of the sync, and new mail still shows within a second."""
 SAMPLE_SECONDS = 1.0
 FINISH_SECONDS = 25.0
 """How long the end waits for the engine; a batch takes milliseconds, a server that hangs is not waited for."""
+EVERY_SECONDS = 300.0
+"""The schedule of an account where nothing else is said."""
 COLLECTOR = (20_000, 25, 50)
 """Thresholds of the garbage collector: a pause of it is felt at a key, a few megabytes of garbage are not."""
 SLICE_SECONDS = 0.0005
@@ -62,7 +66,8 @@ SLICE_SECONDS = 0.0005
 class MailsyncApp(App[None]):
     """The dashboard over `store`.
 
-    `accounts` are (name, email) of the configuration, in order. `engine` is started and stopped here; without one,
+    `accounts` are (name, email) of the configuration, in order, `intervals` the seconds between two scheduled syncs of
+    each. `engine` is started and stopped here; without one,
     `viewer_of` is the pid of the process that runs it, if any does. `clock` gives Unix seconds.
     """
 
@@ -73,6 +78,7 @@ class MailsyncApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "show_mode('dashboard')", "Dashboard", show=False, id="app.dashboard", tooltip="To the dashboard"),
         Binding("2", "show_mode('mail')", "Mail", show=False, id="app.mail", tooltip="To the mail"),
+        Binding("3", "show_mode('health')", "Health", show=False, id="app.health", tooltip="To checks, servers, log"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="The keys that work here"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Let the engine finish its batch, and leave"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere", tooltip="Quit, anywhere"),
@@ -107,6 +113,7 @@ class MailsyncApp(App[None]):
         store: Store,
         *,
         accounts: Sequence[tuple[str, str]] = (),
+        intervals: Mapping[str, float] | None = None,
         engine: EngineHandle | None = None,
         viewer_of: int | None = None,
         config_path: str = "config.toml",
@@ -132,6 +139,8 @@ class MailsyncApp(App[None]):
         self._slice: float | None = None
         self.add_mode("dashboard", lambda: DashboardScreen(self._config_path))
         self.add_mode("mail", lambda: MailScreen(self.store, self._clock))
+        plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
+        self.add_mode("health", lambda: HealthScreen(self.store, plans, self._engine_pid, self._clock))
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -273,6 +282,12 @@ class MailsyncApp(App[None]):
         else:
             vitals.engine, vitals.can_sync = handle.NONE, False
 
+    def _engine_pid(self) -> int | None:
+        """The process that runs the engine, None while none is known to."""
+        if not self.vitals.can_sync:
+            return None
+        return self._pid if self.engine is not None else self.viewer_of
+
     def on_pane_resumed(self) -> None:
         if not self.is_headless:
             # What is there now mostly stays. The collector would look at all of it again and again, for up to 100 ms.
@@ -338,6 +353,7 @@ class MailsyncApp(App[None]):
         """The commands of the palette that are not about an account or a folder."""
         yield SystemCommand("Dashboard", "Accounts, progress, activity", lambda: self.switch_mode("dashboard"))
         yield SystemCommand("Mail", "Folders, messages, reading", lambda: self.switch_mode("mail"))
+        yield SystemCommand("Health", "Checks, connections, servers, the log", lambda: self.switch_mode("health"))
         yield SystemCommand("Help", "The keys that work here", self.action_help)
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         yield SystemCommand("Quit", "Let the engine finish its batch, and leave", self.action_quit)

@@ -1,7 +1,8 @@
-"""How the state of an account looks: a glyph, a word and an ink, so that it is never told by colour alone."""
+"""How states look: a glyph, a word and an ink, so that none is ever told by colour alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mailsync.model import AccountState
@@ -29,6 +30,31 @@ LOOKS: dict[AccountState, Look] = {
     "error": Look("✕", "error", "bad", True),
 }
 
+CONNECTIONS: dict[str, Look] = {
+    "disconnected": Look("○", "closed", "muted"),
+    "connecting": Look("◔", "connecting", "accent"),
+    "authenticated": Look("◑", "signed in", "accent"),
+    "selected": Look("◐", "working", "accent"),
+    "idle": Look("●", "waiting", "good"),
+    "error": Look("✕", "error", "bad", True),
+}
+CHECKS: dict[str, Look] = {
+    "pass": Look("✓", "pass", "good"),
+    "warn": Look("!", "warn", "warning", True),
+    "fail": Look("✕", "fail", "bad", True),
+}
+HEALTH: dict[str, Look] = {
+    "healthy": Look("✓", "healthy", "good"),
+    "degraded": Look("!", "degraded", "warning", True),
+    "unhealthy": Look("✕", "unhealthy", "bad", True),
+}
+LEVELS: dict[str, Look] = {
+    "debug": Look("·", "debug", "muted"),
+    "info": Look("·", "info", "muted"),
+    "warning": Look("!", "warning", "warning", True),
+    "error": Look("✕", "error", "bad", True),
+}
+
 UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT = "•", "★", "↩", "@", "✎"
 """The glyphs of a message list; each is one cell wide in every terminal."""
 
@@ -36,3 +62,8 @@ UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT = "•", "★", "↩", "@", "✎"
 def look(state: str) -> Look:
     """The look of a state; one that this version does not know shows as its own name."""
     return LOOKS.get(state, Look("?", state, "muted"))  # type: ignore[call-overload, no-any-return]
+
+
+def of(looks: Mapping[str, Look], name: str) -> Look:
+    """The look of `name` in one of the tables above, its own name for what this version does not know."""
+    return looks.get(name) or Look("?", name, "muted")

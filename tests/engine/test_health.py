@@ -168,8 +168,10 @@ def test_push_that_misses(missed: int, status: str) -> None:
 @pytest.mark.parametrize(("days", "status"), [(-1.0, "fail"), (13.5, "warn"), (60.0, "pass")])
 def test_the_certificate_of_the_server(days: float, status: str) -> None:
     probe = Probe("work", "tls_not_after", str(NOW + days * DAY), NOW, NOW + DAY)
-    assert found(look(replace(WELL, probes=(probe,))), "tls").status == status
-    assert "tls" not in {check.name for check in look(replace(WELL, probes=(replace(probe, value="?"),))).checks}
+    assert found(look(replace(WELL, probes=(probe,))), "certificate").status == status
+    assert "certificate" not in {
+        check.name for check in look(replace(WELL, probes=(replace(probe, value="?"),))).checks
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from textual.pilot import Pilot
 
 from mailsync.tui.app import MailsyncApp
+from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.mail import MailScreen
 
 PATIENCE = 10.0
@@ -25,6 +26,8 @@ def busy(app: MailsyncApp) -> bool:
     if not app.vitals.loaded or app._looking or any(not worker.is_finished for worker in app.workers):
         return True
     pane = app.pane
+    if isinstance(pane, HealthScreen):
+        return pane.examining
     return isinstance(pane, MailScreen) and (pane.following or pane.messages._reading or pane.messages.loading_list)
 
 

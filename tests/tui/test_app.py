@@ -17,6 +17,7 @@ from mailsync.errors import OwnedElsewhere
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
+from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.widgets.accounts import AccountList
@@ -24,6 +25,7 @@ from mailsync.tui.widgets.folder_tree import FolderTree
 from mailsync.tui.widgets.keybar import KeyBar
 from mailsync.tui.widgets.reader import Reader
 from mailsync.tui.widgets.rows import RowList
+from mailsync.tui.widgets.server import ServerPanel
 from mailsync.tui.widgets.topbar import TopBar
 from tests.tui import samples
 from tests.tui.driving import mail_screen, settle, until
@@ -141,7 +143,7 @@ def test_a_viewer_says_so_and_notices_when_the_engine_is_gone(
         assert f"the engine of pid {os.getpid()} is gone" in top(app)
         assert not app.vitals.can_sync
 
-    drive(app, act)
+    drive(app, act, (120, 30))
 
 
 def test_sync_is_asked_for_once(builder: Builder) -> None:
@@ -285,8 +287,8 @@ def test_the_palette_goes_to_any_folder(builder: Builder) -> None:
 
 def test_every_binding_has_an_id_a_tooltip_and_no_control_key_of_the_terminal() -> None:
     owners: tuple[Any, ...] = (
-        *(MailsyncApp, DashboardScreen, MailScreen, HelpScreen, FinishingScreen),
-        *(RowList, AccountList, FolderTree, Reader),
+        *(MailsyncApp, DashboardScreen, MailScreen, HealthScreen, HelpScreen, FinishingScreen),
+        *(RowList, AccountList, FolderTree, Reader, ServerPanel),
     )
     seen: dict[str, object] = {}
     for owner in owners:

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from mailsync.store import messages
+from mailsync.store.codec import Codec
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.widgets.message_list import KEPT, PAGE, MessageList
 from tests.tui import samples
@@ -23,9 +24,10 @@ Act = Callable[[Pilot[None], MessageList], Awaitable[None]]
 def put(connection: sqlite3.Connection, first: int, count: int, newest: float, step: int = 60) -> None:
     """Read messages with envelopes, each older than the last."""
     numbers = range(first, first + count)
+    body = Codec(None).pack([b"Hello"]).frames[0]
     connection.executemany(
-        "INSERT INTO contents (id, digest, size, body) VALUES (?, ?, 5, x'00')",
-        [(number, number.to_bytes(32, "big")) for number in numbers],
+        "INSERT INTO contents (id, digest, size, body) VALUES (?, ?, 5, ?)",
+        [(number, number.to_bytes(32, "big"), body) for number in numbers],
     )
     connection.executemany(
         """INSERT INTO messages (id, folder_id, uid, content_id, flags, internaldate, size, created_at)

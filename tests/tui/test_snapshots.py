@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui import samples
+from tests.tui import health_samples, samples
 from tests.tui.driving import settle
 from tests.tui.prepared import Builder
 
@@ -108,6 +108,31 @@ def test_folder_tree(builder: Builder, snap_compare: Compare, size: tuple[int, i
     samples.quiet(builder)
     keys = ("2", "escape", "end", "left", "left", "left")
     assert snap_compare(samples.app(builder), terminal_size=size, run_before=pressing(*keys))
+
+
+@sizes((60, 20))
+def test_health(builder: Builder, snap_compare: Compare, size: tuple[int, int]) -> None:
+    health_samples.well(builder)
+    assert snap_compare(health_samples.app(builder), terminal_size=size, run_before=pressing("3"))
+
+
+@sizes()
+def test_unhealthy(builder: Builder, snap_compare: Compare, size: tuple[int, int]) -> None:
+    health_samples.troubled(builder)
+    assert snap_compare(health_samples.app(builder), terminal_size=size, run_before=pressing("3", "j", "l", "l"))
+
+
+@pytest.mark.parametrize("tabs", [2, 3], ids=["connections", "log"])
+def test_health_where_there_is_room_for_two(builder: Builder, snap_compare: Compare, tabs: int) -> None:
+    health_samples.well(builder)
+    app = health_samples.app(builder)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=pressing("3", *["tab"] * tabs))
+
+
+@sizes()
+def test_health_of_nothing(builder: Builder, snap_compare: Compare, size: tuple[int, int]) -> None:
+    app = health_samples.app(builder, viewer_of=None)
+    assert snap_compare(app, terminal_size=size, run_before=pressing("3"))
 
 
 @sizes()

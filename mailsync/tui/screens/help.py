@@ -82,6 +82,9 @@ class HelpScreen(ModalScreen[None]):
             (states.ATTACHMENT, "has attachments"),
         )
         text.append("\n")
+        for look in states.CHECKS.values():
+            text.append(f"  {look.glyph}  check: {look.word}\n")
+        text.append("\n")
         for glyph, word in marks:
             text.append(f"  {glyph}  {word}\n")
         return text

@@ -162,7 +162,7 @@ class ProblemPanel(Inked):
                 block += [[("       ", "muted"), (part, "plain")] for part in hints[1:2]]
             left = len(self._problems) - number
             if len(lines) + len(block) > room - (left > 1) and lines:
-                lines.append([(f"  and {left} more: mailsync status", "muted")])
+                lines.append([(f"  and {left} more: press 3", "muted")])
                 break
             lines += block
         return lines[:room]

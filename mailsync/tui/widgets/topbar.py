@@ -12,7 +12,9 @@ from mailsync.tui.drawing import clean, width_of
 from mailsync.tui.widgets.inked import Inked
 
 SAID_SECONDS = 3.0
-TABS = (("1", "dashboard", "Dashboard"), ("2", "mail", "Mail"))
+ROOMY = 72
+"""Cells from which on there is air between the tabs."""
+TABS = (("1", "dashboard", "Dashboard"), ("2", "mail", "Mail"), ("3", "health", "Health"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,15 @@ class TopBar(Inked):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        line = self.line().gap(1).add("mailsync", "accent").gap(2)
+        air = 2 if width >= ROOMY else 1
+        line = self.line().gap(1).add("mailsync", "accent").gap(air)
         self._spans = []
         for key, mode, title in TABS:
             start = line.width
             here = mode == self._mode
             line.add("▌" if here else " ", "accent").add(f"{key} ", "muted").add(title, "strong" if here else "plain")
             self._spans.append((start, line.width, mode))
-            line.gap(2)
+            line.gap(air)
         status = self._status
         room = width - line.width - 3
         if self._said:

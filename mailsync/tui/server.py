@@ -1,0 +1,64 @@
+"""What the health pane tells of one check and of the account it is about, as lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailsync.engine.health import Check
+from mailsync.store.health import QUIRKS, Account, Facts, matched
+from mailsync.tui import states, wording
+from mailsync.tui.drawing import clean, wrap
+
+Piece = tuple[str, str]
+"""(text, ink)."""
+LABEL = 14
+"""Cells of the labels before the values."""
+
+
+def lines(check: Check | None, facts: Facts, width: int, now: float) -> list[list[Piece]]:
+    """The check in full, then the account's server, folded to `width` cells."""
+    found: list[list[Piece]] = []
+    if check is not None:
+        found += _check(check, width)
+    account = next((each for each in facts.accounts if check is not None and each.name == check.account), None)
+    if account is not None:
+        found += [[], *_server(account, facts, width, now)]
+    return found
+
+
+def _check(check: Check, width: int) -> Iterator[list[Piece]]:
+    style = states.of(states.CHECKS, check.status)
+    where = " / ".join(clean(part) for part in (check.account, check.folder) if part)
+    name = check.name.replace("_", " ")
+    yield [(f"{style.glyph} {style.word}  ", style.ink), (f"{where} · {name}" if where else name, "strong")]
+    for part in wrap(clean(check.detail), width):
+        yield [(part, "plain")]
+    if check.hint:
+        for number, part in enumerate(wrap(clean(check.hint), max(12, width - 5))):
+            yield [("try: " if number == 0 else "     ", "muted"), (part, "accent")]
+
+
+def _server(account: Account, facts: Facts, width: int, now: float) -> Iterator[list[Piece]]:
+    style = states.look(account.state)
+    since = f" for {wording.span(max(0.0, now - account.state_since))}" if account.state_since is not None else ""
+    resumes = f", goes on {wording.until(account.resumes_at, now)}" if account.resumes_at is not None else ""
+    yield from _field("Server", account.server or "not seen yet", width)
+    yield from _field("State", f"{style.glyph} {style.word}{since}{resumes}", width)
+    if account.line:
+        yield from _field("Line", account.line, width)
+    today = facts.received_today.get(account.name)
+    if today is not None:
+        yield from _field("Received", f"{wording.size(today)} today", width)
+    probes = [probe for probe in facts.probes if probe.account == account.name]
+    quirks = [pair for probe in probes if probe.name == QUIRKS for pair in matched(probe.value)]
+    for number, (name, why) in enumerate(quirks):
+        yield from _field("" if number else "Quirks", f"{name}: {why}", width)
+    if not quirks and account.capabilities:
+        yield from _field("Quirks", "none known", width)
+    if account.capabilities:
+        yield from _field("Capabilities", account.capabilities, width)
+
+
+def _field(label: str, value: str, width: int) -> Iterator[list[Piece]]:
+    for number, part in enumerate(wrap(clean(value), max(12, width - LABEL))):
+        yield [((label if number == 0 else "").ljust(LABEL), "muted"), (part, "plain")]
