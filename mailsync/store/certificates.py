@@ -187,7 +187,11 @@ def exceptions(connection: sqlite3.Connection, folder_id: int, outside: str) -> 
     for kind, uid, reason in rows:
         found.setdefault((kind, reason), []).append(uid)
     told = [_exception(kind, reason, len(uids), _set_text(uids)) for (kind, reason), uids in sorted(found.items())]
-    return told + ([_exception("outside", "not selected", _count(outside), outside)] if outside else [])
+    return told + _outside(outside)
+
+
+def _outside(uids: str) -> list[dict[str, Any]]:
+    return [_exception("outside", "not selected", _count(uids), uids)] if uids else []
 
 
 def _exception(kind: str, reason: str, count: int, uids: str) -> dict[str, Any]:
@@ -225,16 +229,25 @@ def put(connection: sqlite3.Connection, certificate: Certificate, at: float) -> 
     )
 
 
-def renew(connection: sqlite3.Connection, folder_ids: Sequence[int], at: float) -> int:
-    """These folders are as they were: only the time and HIGHESTMODSEQ move. How many had a certificate that fits."""
-    before = connection.total_changes
-    connection.executemany(
-        """UPDATE certificates SET at = ?, highestmodseq = f.highestmodseq FROM folders f
-           WHERE f.id = certificates.folder_id AND f.id = ? AND f.uidvalidity = certificates.uidvalidity
-           AND f.messages = certificates.messages""",
-        [(at, folder_id) for folder_id in folder_ids],
-    )
-    return connection.total_changes - before
+def renew(connection: sqlite3.Connection, folder_ids: Sequence[int], at: float) -> set[int]:
+    """These folders are as they were: only the time and HIGHESTMODSEQ move. Those that had a certificate that fits."""
+    rows = connection.execute(
+        """SELECT f.id, f.highestmodseq, f.outside, c.exceptions
+           FROM folders f JOIN certificates c ON c.folder_id = f.id
+           WHERE f.id IN (SELECT value FROM json_each(?))
+           AND f.uidvalidity = c.uidvalidity AND f.messages = c.messages""",
+        (json.dumps(folder_ids),),
+    ).fetchall()
+    fitting = [(at, modseq, number) for number, modseq, outside, told in rows if _explains(told, outside)]
+    connection.executemany("UPDATE certificates SET at = ?, highestmodseq = ? WHERE folder_id = ?", fitting)
+    return {number for _, _, number in fitting}
+
+
+def _explains(told: str, outside: str) -> bool:
+    """Stored exceptions tell of the messages that are `outside` now."""
+    if not outside and "outside" not in told:
+        return True
+    return [one for one in json.loads(told) if one["kind"] == "outside"] == _outside(outside)
 
 
 def forget(connection: sqlite3.Connection, folder_id: int) -> None:

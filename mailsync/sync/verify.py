@@ -1,16 +1,27 @@
-"""`verify`: the mirror held against the server. UIDs and flags; `deep` also downloads and compares every byte."""
+"""`verify`: the mirror held against the server, and against its own certificate.
+
+UIDs and flags by FETCH, which is the truth; SEARCH is only asked where FETCH told less than EXISTS. `deep` also
+downloads and compares every byte. What is not here on purpose is explained, not a fault. A mirror that is right has
+its certificate marked as verified.
+"""
 
 from __future__ import annotations
 
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from mailsync.imap.session import Session
-from mailsync.imap.uidset import UidSet
-from mailsync.model import split_flags
-from mailsync.store import folders, messages
+from mailsync.imap.uidset import EMPTY, UidSet
+from mailsync.store import certificates, folders, holdings, messages
 from mailsync.store.database import Store
+from mailsync.sync.certify import certify
+from mailsync.sync.plan import FlagState
+from mailsync.sync.questions import Telling, Told
 
 PIECE = 400
 BATCH_BYTES = 2 << 20
@@ -18,7 +29,10 @@ BATCH_BYTES = 2 << 20
 
 @dataclass(slots=True)
 class Verdict:
-    """How a folder's mirror differs from the server; UIDs, ascending. An element of the `verify` document."""
+    """How a folder's mirror differs from the server; UIDs, ascending. An element of the `verify` document.
+
+    `explained` are the exceptions that are no faults, as in a certificate; `certificate` is how the rows stood to it.
+    """
 
     account: str
     name: str
@@ -30,6 +44,8 @@ class Verdict:
     content_differs: list[int] = field(default_factory=list)
     error: str | None = None
     deep: bool = False
+    explained: list[dict[str, Any]] = field(default_factory=list)
+    certificate: certificates.Standing = "none"
 
     @property
     def ok(self) -> bool:
@@ -48,41 +64,82 @@ class Verdict:
             "ok": self.ok,
             "error": self.error,
             "deep": self.deep,
+            "explained": self.explained,
+            "certificate": self.certificate,
         }
 
 
-async def verify_folder(store: Store, session: Session, account: str, folder: folders.Folder, *, deep: bool) -> Verdict:
-    """Compare one folder. A message held without its bytes (quarantined) counts as missing."""
+async def verify_folder(
+    store: Store,
+    session: Session,
+    account: str,
+    folder: folders.Folder,
+    *,
+    deep: bool,
+    now: Callable[[], float] = time.time,
+) -> Verdict:
+    """Compare one folder. A message held without its bytes counts as missing, unless they are withheld on purpose."""
     verdict = Verdict(account, folder.name, deep=deep)
+    folder = await store.aread(partial(folders.get, folder_id=folder.id))
     box = await session.examine(folder.raw_name)
-    on_server: dict[int, tuple[int, str] | None] = {}
-    if box.exists:
-        async for batch in session.fetch([UidSet.parse("1:*")], "UID FLAGS", BATCH_BYTES):
-            for answer in batch:
-                if answer.uid is not None:
-                    on_server[answer.uid] = None if answer.flags is None else split_flags(answer.flags)
-    held = await store.aread(lambda connection: messages.known(connection, folder.id))
-    verdict.server_count, verdict.local_count = box.exists, len(held.uids)
-    known = set(held.uids)
-    verdict.missing = sorted((on_server.keys() - known) | (on_server.keys() & set(held.without_content)))
-    verdict.extra = sorted(known - on_server.keys())
-    for uid, bits, words in zip(held.uids, held.flags, held.keywords, strict=True):
-        state = on_server.get(uid)
-        if state is not None and state != (bits, words):
-            verdict.flags_differ.append(uid)
-    if len(on_server) < box.exists:
-        verdict.error = f"the server listed {len(on_server)} of {box.exists} messages"
+    told = await _told(session) if box.exists else Told()
+    held = await store.aread(partial(messages.known, folder_id=folder.id))
+    verdict.explained = await store.aread(lambda c: certificates.exceptions(c, folder.id, folder.outside))
+    verdict.certificate = await store.aread(partial(certificates.standing, folder_id=folder.id))
+    known, outside = UidSet.from_uids(held.uids), UidSet.parse(folder.outside)
+    empty = UidSet.parse(await store.aread(partial(holdings.waiting, folder_id=folder.id)))
+    verdict.server_count, verdict.local_count = box.exists, len(known)
+    verdict.missing = list((told.uids - known - outside) | (told.uids & empty))
+    verdict.extra = list(_shown(session, known, told.uids) - told.uids)
+    verdict.flags_differ = _differing_flags(held, known, told)
+    if len(told.uids) < box.exists:
+        verdict.error = f"the server listed {len(told.uids)} of {box.exists} messages"
     elif folder.uidvalidity != box.uidvalidity:
         verdict.error = f"UIDVALIDITY is {box.uidvalidity}, the mirror was made under {folder.uidvalidity}"
+    elif folder.first_sync_at is None:
+        verdict.error = "its first sync has not ended yet"
+    elif verdict.certificate == "differs":
+        verdict.error = "what the mirror holds is not what its certificate says, and no sync has changed it"
     elif deep:
-        await _compare_contents(store, session, folder, verdict, on_server.keys() & known)
+        withheld = UidSet.from_uids(held.without_content)
+        await _compare_contents(store, session, folder, verdict, (told.uids & known) - withheld)
+    if verdict.ok:
+        await _note(store, folder.id, now(), verdict)
     return verdict
 
 
+async def _told(session: Session) -> Told:
+    """Every UID and its flags, by FETCH; a UID that only SEARCH tells of comes without flags."""
+    telling = Telling()
+    async for batch in session.fetch([UidSet.parse("1:*")], "UID FLAGS", BATCH_BYTES):
+        telling.add(batch)
+    told = telling.told()
+    box = session.mailbox
+    if box is not None and len(told.uids) < box.exists:
+        told.uids |= await session.search_uids()
+    return told
+
+
+def _shown(session: Session, known: UidSet, told: UidSet) -> UidSet:
+    """Those of `known` that the server would list if it had them: one with a window hides what is older."""
+    if not session.quirks.window or "UIDONLY" in session.enabled or told.min is None or known.max is None:
+        return known
+    return known & UidSet([(told.min, max(known.max, told.min))])
+
+
+def _differing_flags(held: messages.Known, known: UidSet, told: Told) -> list[int]:
+    here: defaultdict[FlagState, array[int]] = defaultdict(lambda: array("I"))
+    for uid, bits, words in zip(held.uids, held.flags, held.keywords, strict=True):
+        here[bits, words].append(uid)
+    differ = EMPTY
+    for state, uids in told.states.items():
+        differ |= (uids & known) - UidSet.from_uids(here.get(state, ()))
+    return list(differ)
+
+
 async def _compare_contents(
-    store: Store, session: Session, folder: folders.Folder, verdict: Verdict, uids: set[int]
+    store: Store, session: Session, folder: folders.Folder, verdict: Verdict, wanted: UidSet
 ) -> None:
-    wanted = UidSet.from_uids(uids - set(verdict.missing))
     seen: set[int] = set()
     async for batch in session.fetch(wanted.split(PIECE), "UID BODY.PEEK[]", BATCH_BYTES):
         bodies = {one.uid: one.body for one in batch if one.uid in wanted and one.uid and one.body is not None}
@@ -92,3 +149,10 @@ async def _compare_contents(
     unseen = len(wanted) - len(seen)
     if unseen:
         verdict.error = f"the server did not give the bytes of {unseen} messages, so they are not verified"
+
+
+async def _note(store: Store, folder_id: int, at: float, verdict: Verdict) -> None:
+    """The certificate of what was found right says so; one that was outdated is made anew."""
+    if verdict.certificate != "matches":
+        await certify(store, folder_id, at)
+    await store.awrite(lambda connection: certificates.note_verified(connection, folder_id, at, deep=verdict.deep))

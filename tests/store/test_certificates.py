@@ -116,10 +116,12 @@ def test_how_rows_stand_to_their_certificate(store: Store) -> None:
     run(store, lambda c: c.execute("UPDATE messages SET content_id = 2 WHERE uid = 2"))
     run(store, lambda c: fill(c, [4]))
     assert standing() == "outdated"
-    assert store.write(lambda c: certificates.renew(c, [ARCHIVE], 6.0)).result() == 0
+    assert store.write(lambda c: certificates.renew(c, [ARCHIVE], 6.0)).result() == set()
     run(store, lambda c: certificates.put(c, made(store), 6.0))
-    assert store.write(lambda c: certificates.renew(c, [ARCHIVE], 7.0)).result() == 1
+    assert store.write(lambda c: certificates.renew(c, [ARCHIVE], 7.0)).result() == {ARCHIVE}
     assert standing() == "matches"
+    run(store, lambda c: c.execute("UPDATE folders SET outside = '10:19'"))
+    assert store.write(lambda c: certificates.renew(c, [ARCHIVE], 8.0)).result() == set()
 
 
 def test_verified_holds_for_what_was_verified(store: Store) -> None:

@@ -10,6 +10,7 @@ import pytest
 from mailsync.store import folders
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import FakeServer, box, letter
+from tests.servers.model_server import ModelServer
 from tests.sync.rig import Rig
 
 WHEN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -87,6 +88,74 @@ async def test_a_server_that_lists_too_little_proves_nothing(tmp_path: Path) -> 
         verdict = await rig.verify("INBOX")
         assert verdict.content_differs == []
         assert "not give the bytes of 1 messages" in (verdict.error or "")
+
+
+async def test_what_is_not_here_on_purpose_is_explained(tmp_path: Path) -> None:
+    with FakeServer({"INBOX": box(5)}) as server, Rig(tmp_path, server.port) as rig:
+        await rig.sync()
+        rig.execute("UPDATE messages SET withheld = 'too large', content_id = NULL WHERE uid = 2")
+        rig.execute("DELETE FROM messages WHERE uid = 3")
+        assert (await rig.verify("INBOX")).missing == [3]
+        rig.execute("UPDATE folders SET outside = '3', messages = 4")
+        verdict = await rig.verify("INBOX")
+        assert verdict.ok
+        assert [(one["kind"], one["uids"]) for one in verdict.explained] == [("withheld", "2"), ("outside", "3")]
+        assert (verdict.server_count, verdict.local_count, server.bodies[2]) == (5, 4, 1)
+
+
+async def test_a_folder_is_held_against_its_certificate(tmp_path: Path) -> None:
+    """Content that changed places under the mirror's hands shows without a download."""
+
+    def certified() -> list[tuple[object, ...]]:
+        return rig.execute("SELECT at > 0, messages, verified_at IS NOT NULL, deep FROM certificates")
+
+    with FakeServer({"INBOX": box(3)}) as server, Rig(tmp_path, server.port) as rig:
+        await rig.sync()
+        assert certified() == [(1, 3, 0, 0)]
+        assert (await rig.verify("INBOX", deep=False)).certificate == "matches"
+        assert certified() == [(1, 3, 1, 0)]
+        assert (await rig.verify("INBOX")).ok
+        assert certified() == [(1, 3, 1, 1)]
+        rig.execute("UPDATE messages SET content_id = (SELECT min(id) FROM contents)")
+        verdict = await rig.verify("INBOX", deep=False)
+        assert not verdict.ok
+        assert "not what its certificate says" in (verdict.error or "")
+
+
+async def test_nothing_is_proven_before_a_first_sync_has_ended(tmp_path: Path) -> None:
+    with FakeServer({"INBOX": box(0)}) as server, Rig(tmp_path, server.port) as rig:
+        await rig.sync()
+        assert (await rig.verify("INBOX")).ok
+        rig.execute("UPDATE folders SET first_sync_at = NULL")
+        assert "has not ended" in ((await rig.verify("INBOX")).error or "")
+
+
+async def test_the_certificate_follows_the_syncs(tmp_path: Path) -> None:
+    """One that still holds is only dated anew, and a lost one is made again though nothing changed."""
+    with ModelServer("full") as server, Rig(tmp_path, server.port) as rig:
+        for number in range(4):
+            server.mail.append("INBOX", letter(number))
+        await rig.sync()
+        query = "SELECT uids_digest, contents_digest, highestmodseq, at FROM certificates"
+        [first] = rig.execute(query)
+        rig.clock = 60.0
+        await rig.sync()
+        [again] = rig.execute(query)
+        assert again[:3] == first[:3]
+        assert again[3] > first[3] + 59
+        server.mail.store("INBOX", [1], ["\\Seen"])
+        await rig.sync()
+        [flagged] = rig.execute(query)
+        assert flagged[:2] == first[:2]
+        assert flagged[2] > first[2]
+        server.mail.expunge("INBOX", [2])
+        await rig.sync()
+        [less] = rig.execute(query)
+        assert less[0] != first[0]
+        assert (await rig.verify("INBOX", deep=False)).certificate == "matches"
+        rig.execute("DELETE FROM certificates")
+        await rig.sync()
+        assert [row[:3] for row in rig.execute(query)] == [less[:3]]
 
 
 async def test_the_document(tmp_path: Path) -> None:
