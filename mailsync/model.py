@@ -92,6 +92,10 @@ class FolderResult:
     strategy: Strategy | None = None
     error: str | None = None
     quarantined: int = 0
+    withheld: int = 0
+    """Of the messages seen for the first time: listed without their bytes, being too large."""
+    outside: int = 0
+    """Of the messages seen for the first time: not selected, left on the server."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -105,6 +109,8 @@ class FolderResult:
             "strategy": self.strategy,
             "error": self.error,
             "quarantined": self.quarantined,
+            "withheld": self.withheld,
+            "outside": self.outside,
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -11,12 +12,16 @@ from dataclasses import dataclass, field
 
 from mailsync.errors import Interrupted, MailsyncError
 from mailsync.imap.session import Session
+from mailsync.imap.uidset import UidSet
 from mailsync.model import AccountResult, FolderResult
-from mailsync.store import accounts, activity, folders, quarantine
+from mailsync.store import accounts, activity, certificates, folders, quarantine
+from mailsync.sync.certify import certify
 from mailsync.sync.connection import AccountConnection
-from mailsync.sync.discover import Discovery
+from mailsync.sync.discover import Chosen, Discovery, Found
 from mailsync.sync.folder import FolderSync
 from mailsync.sync.plan import Numbers, choose
+from mailsync.sync.preview import preview
+from mailsync.sync.scope import Scope
 
 LOSSES = 3
 """Connections in a row that may be lost in a folder without any progress."""
@@ -28,6 +33,8 @@ class AccountMirror(AccountConnection):
 
     locks: defaultdict[int, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     """By folder id: one sync of a folder at a time, whoever asks for it."""
+    found: Callable[[FolderResult, float], None] | None = field(default=None, init=False)
+    """Is told what a sync found in a folder, and when it began (monotonic seconds): push should have told of it."""
 
     async def sync(
         self,
@@ -51,10 +58,13 @@ class AccountMirror(AccountConnection):
             await self.begin(asked=not scheduled)
             async with self.pool.session() as session:
                 discovery = Discovery(self.store, self.name, self.account_id, self.config, self.now)
-                chosen = await discovery.refresh(session, only, dry_run=dry_run)
+                found = await discovery.refresh(session, only, dry_run=dry_run)
             self.syncing = True
             await self.set_state("syncing")
-            await self._sync_folders(chosen, result, full=full, dry_run=dry_run, stopping=over)
+            result.folders += _told(found, dry_run=dry_run)
+            await self._sync_folders(
+                found.chosen, result, full=full, dry_run=dry_run, scheduled=scheduled, stopping=over
+            )
             self.ended(None)
         except MailsyncError as failure:
             error = failure
@@ -78,23 +88,28 @@ class AccountMirror(AccountConnection):
 
     async def _sync_folders(
         self,
-        chosen: list[tuple[folders.Folder, Numbers | None]],
+        chosen: Sequence[Chosen],
         result: AccountResult,
         *,
         full: bool,
         dry_run: bool,
+        scheduled: bool,
         stopping: Callable[[], bool],
     ) -> None:
         """Several folders at a time. A folder's failure is its own; what concerns the account ends all of it."""
         unchanged = [] if full else await self._proven_unchanged(chosen, dry_run=dry_run)
         result.folders += [FolderResult(folder.name, folder.uidvalidity, strategy="unchanged") for folder in unchanged]
-        skip = {folder.id for folder in unchanged}
-        queue = [folder for folder, _ in reversed(chosen) if folder.id not in skip]
+        skip = {folder.name for folder in unchanged}
+        queue = [one for one in reversed(chosen) if one.folder.name not in skip]
 
         async def work() -> None:
             while queue and not stopping():
-                folder = queue.pop()
-                task = FolderSync(self.store, self.name, self.account_id, folder, self.now, full, dry_run, stopping)
+                one = queue.pop()
+                if dry_run and (one.folder.first_sync_at is None or one.reselected):
+                    result.folders.append(await self._preview(one))
+                    continue
+                task = self.task(one.folder, full=full, dry_run=dry_run, scheduled=scheduled, stopping=stopping)
+                task.status = one.numbers
                 result.folders.append(await self.sync_folder(task, self.worker))
 
         workers = [asyncio.create_task(work()) for _ in range(min(self.pool.ceiling, len(queue)))]
@@ -108,20 +123,56 @@ class AccountMirror(AccountConnection):
         if queue:
             raise Interrupted
 
-    async def _proven_unchanged(
-        self, chosen: list[tuple[folders.Folder, Numbers | None]], *, dry_run: bool
-    ) -> list[folders.Folder]:
+    def scope(self, folder: folders.Folder) -> Scope:
+        """The selection of messages for a folder."""
+        config = self.config
+        own = (config.email or config.username, *config.aliases)
+        return Scope(config.messages, self.name, folder.name, own, self.now)
+
+    def task(
+        self,
+        folder: folders.Folder,
+        *,
+        full: bool = False,
+        dry_run: bool = False,
+        scheduled: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> FolderSync:
+        """The sync of one folder under its selection of messages."""
+        account = (self.store, self.name, self.account_id)
+        return FolderSync(*account, folder, self.now, full, dry_run, stopping, scheduled, self.scope(folder))
+
+    async def _preview(self, one: Chosen) -> FolderResult:
+        """What a first sync or a new selection would do; a folder's failure is its own."""
+        try:
+            async with self.pool.session() as session:
+                return await preview(session, self.store, one, self.scope(one.folder))
+        except MailsyncError as error:
+            if error.scope in ("account", "engine"):
+                raise
+            return FolderResult(one.folder.name, error=str(error))
+
+    async def _proven_unchanged(self, chosen: Sequence[Chosen], *, dry_run: bool) -> list[folders.Folder]:
         """The folders that need no look because their STATUS proves it, noted as synced in one transaction."""
         at = self.now()
         retry_due = await self.store.aread(lambda c: quarantine.folders_due(c, self.account_id, at))
         proven = [
-            folder
-            for folder, status in chosen
-            if status is not None and folder.id not in retry_due and proves_unchanged(folder, status)
+            one.folder
+            for one in chosen
+            if one.numbers is not None
+            and not one.reselected
+            and one.folder.id not in retry_due
+            and proves_unchanged(one.folder, one.numbers)
         ]
         if proven and not dry_run:
             ids = [folder.id for folder in proven]
-            await self.store.awrite(lambda connection: folders.note_unchanged(connection, ids, at))
+
+            def note(connection: sqlite3.Connection) -> set[int]:
+                folders.note_unchanged(connection, ids, at)
+                return certificates.renew(connection, ids, at)
+
+            for folder_id in set(ids) - await self.store.awrite(note):
+                await certify(self.store, folder_id, at)
         return proven
 
     async def sync_folder(
@@ -129,13 +180,17 @@ class AccountMirror(AccountConnection):
     ) -> FolderResult:
         """Run a folder's sync over sessions from `take`, reconnecting while there is progress."""
         losses = 0
+        began = time.monotonic()
         while True:
             before = task.result.new
             try:
                 async with take() as session:
                     try:
                         async with self.locks[task.folder.id]:
-                            return await task.run(session)
+                            await task.run(session)
+                        if self.found is not None:
+                            self.found(task.result, began)
+                        return task.result
                     except MailsyncError:
                         if session.closed is None:
                             raise
@@ -167,6 +222,20 @@ class AccountMirror(AccountConnection):
 
 def proves_unchanged(folder: folders.Folder, status: Numbers) -> bool:
     """True when STATUS alone proves that the mirror of `folder` is up to date."""
-    stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, folder.messages)
+    held = folder.messages + len(UidSet.parse(folder.outside))
+    stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, held)
     complete = folder.first_sync_at is not None and folder.uidnext is not None
-    return choose(stored, status, complete=complete, held=folder.messages) == "unchanged"
+    return choose(stored, status, complete=complete, held=held) == "unchanged"
+
+
+def _told(found: Found, *, dry_run: bool) -> list[FolderResult]:
+    """What is to be said of folders that are not synced: doubts, and what a sync would remove with its folder."""
+    names = {one.folder.name for one in found.chosen}
+    left = [
+        FolderResult(folder.name, folder.uidvalidity, deleted=folder.messages)
+        for folder in found.leaving
+        if dry_run and folder.name not in names
+    ]
+    missing = len(found.doubted)
+    error = f"missing from the server's list together with {missing - 1} others; nothing was removed"
+    return left + [FolderResult(folder.name, folder.uidvalidity, error=error) for folder in found.doubted]

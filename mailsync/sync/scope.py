@@ -39,6 +39,13 @@ Listed = tuple[int, int, str, int | None, int]
 """UID, system flags, keywords, INTERNALDATE in Unix seconds, size in bytes."""
 
 
+def fingerprint(limits: MessagesConfig) -> str:
+    """Differs where the selection of messages differs; empty where everything is wanted."""
+    if limits == MessagesConfig():
+        return ""
+    return json.dumps([limits.newer_than, limits.max_size, limits.skip_query])
+
+
 @dataclass(frozen=True, slots=True)
 class Narrowed:
     """A set of UIDs in three parts."""
@@ -73,13 +80,11 @@ class Scope:
     @property
     def active(self) -> bool:
         """False where everything is wanted."""
-        return bool(self.limits.newer_than is not None or self.limits.max_size is not None or self.limits.skip_query)
+        return bool(self.fingerprint)
 
     @property
     def fingerprint(self) -> str:
-        """Differs where the selection differs; empty where everything is wanted."""
-        limits = self.limits
-        return json.dumps([limits.newer_than, limits.max_size, limits.skip_query]) if self.active else ""
+        return fingerprint(self.limits)
 
     async def narrow(self, session: Session, uids: UidSet) -> Narrowed:
         """Sort `uids` of the open folder. What the server does not tell enough about is fetched.
