@@ -30,7 +30,7 @@ from mailsync.store import accounts, connections, jobs, messages
 from mailsync.store.database import Store
 from mailsync.store.lock import EngineLock
 from mailsync.sync.account import AccountMirror
-from mailsync.sync.monitor import Monitor, watched_folders
+from mailsync.sync.monitor import AccountMonitor
 
 PIPELINE_PACE_SECONDS = 0.25
 """Between two pages of the pipeline while a job runs: 2,000 messages a second."""
@@ -220,24 +220,8 @@ class Engine:
             await committed.wait()
 
     async def _monitor(self, mirror: AccountMirror) -> None:
-        """Watch the account's `watch` folders, as soon as they are mirrored and whenever they can be."""
-        watching: dict[str, asyncio.Task[None]] = {}
-        try:
-            while True:
-                for name in await watched_folders(mirror):
-                    task = watching.get(name)
-                    if task is None or task.done():
-                        monitor = Monitor(mirror, name, lambda: self._stopping)
-                        watching[name] = asyncio.create_task(monitor.run())
-                await asyncio.sleep(MONITOR_SECONDS)
-        finally:
-            for task in watching.values():
-                task.cancel()
-            await asyncio.gather(*watching.values(), return_exceptions=True)
-
-
-MONITOR_SECONDS = 2.0
-"""Between two looks for folders to watch that were not there before, and for watchers that gave up."""
+        """Watch the account's folders, as soon as they are mirrored and whenever they can be."""
+        await AccountMonitor(mirror, lambda: self._stopping).run()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
