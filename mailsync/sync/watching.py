@@ -47,6 +47,7 @@ class NotifyWatch:
     began: bool = field(default=False, init=False)
     """The server has told the numbers of every folder it is to tell of."""
     _told: dict[str, Status] = field(default_factory=dict, init=False)
+    _shown: frozenset[str] = field(default=frozenset(), init=False)
     _settles: dict[str, asyncio.TimerHandle] = field(default_factory=dict, init=False)
     _dispatcher: Dispatcher = field(init=False)
 
@@ -60,7 +61,7 @@ class NotifyWatch:
         finally:
             for handle in self._settles.values():
                 handle.cancel()
-            self.live(dict.fromkeys(self._told, ""))
+            self._show(frozenset())
 
     def watch(self, names: frozenset[str]) -> None:
         """Watch these folders from now on."""
@@ -68,7 +69,7 @@ class NotifyWatch:
         self.names = names
         for name in added & self._told.keys():
             self._dispatcher.note(name)  # it may have changed since its first sync ended
-        self.live({name: "notify" if name in names else "" for name in self._told})
+        self._show(names & self._told.keys())
 
     @property
     def untold(self) -> frozenset[str]:
@@ -93,7 +94,7 @@ class NotifyWatch:
             folder = present.get(name)
             if folder is not None and not proves_unchanged(folder, numbers_of(self._told[name])):
                 self._dispatcher.note(name)
-        self.live({name: "notify" for name in self._told if name in self.names})
+        self._show(self.names & self._told.keys())
 
     def _hear(self, session: Session, *, tell: bool = True) -> list[str]:
         """Take what the server told; the folders whose numbers it gave."""
@@ -123,6 +124,10 @@ class NotifyWatch:
     def _settle(self, name: str) -> None:
         del self._settles[name]
         self._dispatcher.note(name)
+
+    def _show(self, names: frozenset[str]) -> None:
+        self.live(dict.fromkeys(self._shown, "") | dict.fromkeys(names, "notify"))
+        self._shown = names
 
 
 @dataclass(slots=True)

@@ -11,24 +11,23 @@ from typing import Any
 
 import pytest
 
-from mailsync.engine import engine as engine_module
 from mailsync.engine.engine import Engine
 from mailsync.model import FolderResult
 from mailsync.store import jobs
-from mailsync.sync import monitor
+from mailsync.sync import monitor, reacting
 from mailsync.sync.folder import FolderSync
 from tests.engine import driver
-from tests.servers.dovecot import PLAIN_IMAP4REV1, Dovecot
+from tests.servers.dovecot import CONDSTORE_ONLY, PLAIN_IMAP4REV1, Dovecot
 from tests.servers.fake import Command, FakeServer, Link, Mail, box, letter
 from tests.servers.pymap_server import Pymap
-from tests.sync.rig import ACCOUNT, Rig
+from tests.sync.rig import ACCOUNT, Rig, assert_equal
 
 
 @pytest.fixture(autouse=True)
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "MONITOR_SECONDS", 0.1)
+    monkeypatch.setattr(monitor, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(monitor, "BACKOFF_SECONDS", (0.1, 0.5))
-    monkeypatch.setattr(monitor, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(reacting, "RETAKE_SECONDS", 0.1)
 
 
 @contextlib.contextmanager
@@ -59,14 +58,19 @@ def until(condition: Callable[[], bool], seconds: float = 15.0) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.parametrize(("capability", "how"), [(None, "notify"), (CONDSTORE_ONLY, "idle")])
 def test_new_mail_on_dovecot(
-    dovecot: Dovecot, fresh_user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_dovecot: Callable[..., Dovecot],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capability: str | None,
+    how: str,
 ) -> None:
     """Dovecot itself waits half a second before it tells an IDLE client."""
-    rig = Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user])
-    with rig, dovecot.client(fresh_user) as client, engine(rig, monkeypatch):
-        assert watched(rig) == {"INBOX": "idle"}
-        assert rig.execute("SELECT state FROM accounts") == [("watching",)]
+    server = start_dovecot(capability=capability)
+    with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch):
+        assert watched(rig) == {"INBOX": how}
+        until(lambda: rig.execute("SELECT state FROM accounts") == [("watching",)])
         delays = []
         for number in range(3):
             time.sleep(0.1)
@@ -83,6 +87,30 @@ def test_new_mail_on_dovecot(
         kinds = [row[0] for row in rig.execute("SELECT type FROM activity WHERE folder = 'INBOX' ORDER BY seq")]
         assert kinds.count("new") == 3
         assert {"flags", "removed"} <= set(kinds)
+        until(lambda: rig.execute("SELECT pushed, missed FROM folders WHERE name = 'INBOX'") == [(3, 0)])
+
+
+def test_every_folder_is_watched_on_one_connection(
+    start_dovecot: Callable[..., Dovecot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_dovecot()
+    for name in ("INBOX", "Work", "Work/Deep"):
+        server.fill("alice", name, [(letter(1), (), None)])
+    with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch):
+        until(lambda: watched(rig) == dict.fromkeys(("INBOX", "Work", "Work/Deep"), "notify"))
+        client.append("Work/Deep", letter(2))
+        assert until(lambda: rig.uids("Work/Deep") == [1, 2]) < 2
+        client.store("Work", [1], "+FLAGS", "\\Answered")
+        assert until(lambda: rig.mirrored()["Work"][1][1].flags == {"\\Answered"}) < 2
+        client.create("New")
+        client.append("New", letter(3))
+        until(lambda: rig.uids("New") == [1])  # its first sync was asked for by the notice, long before the schedule
+        client.append("New", letter(4))
+        until(lambda: rig.uids("New") == [1, 2])
+        client.delete("Work/Deep")
+        until(lambda: "Work/Deep" not in rig.folders())
+        until(lambda: watched(rig) == dict.fromkeys(("INBOX", "New", "Work"), "notify"))
+        assert_equal(rig, client)
 
 
 def test_new_mail_on_pymap(pymap: Pymap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +135,8 @@ def test_a_server_that_cannot_push_is_polled(
     start_dovecot: Callable[..., Dovecot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = start_dovecot(capability=PLAIN_IMAP4REV1)
-    with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch):
+    options = {"quirks": {"poll": 1.0}}
+    with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch, **options):
         assert watched(rig) == {"INBOX": "poll"}
         client.append("INBOX", letter(1))
         until(lambda: rig.uids("INBOX") == [1])
@@ -126,7 +155,7 @@ def test_a_server_that_restarts(
         server.start()
         server.fill("alice", "INBOX", [(letter(1), (), None)])
         until(lambda: rig.uids("INBOX") == [1])  # what was missed meanwhile is found by looking
-        until(lambda: watched(rig) == {"INBOX": "idle"})
+        until(lambda: watched(rig) == {"INBOX": "notify"})
         server.fill("alice", "INBOX", [(letter(2), (), None)])
         until(lambda: rig.uids("INBOX") == [1, 2])
         assert rig.execute("SELECT state, error FROM accounts") == [("watching", None)]
@@ -138,12 +167,11 @@ def test_a_watched_folder_that_becomes_another(
     server = start_dovecot()
     server.fill("alice", "Work", [(letter(number), (), None) for number in range(3)])
     with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch, watch=["Work"]):
-        assert watched(rig) == {"Work": "idle"}
+        until(lambda: watched(rig) == {"INBOX": "notify", "Work": "notify"})
         client.delete("Work")
         client.create("Work")
         client.append("Work", letter(9))
         until(lambda: list(rig.raw("Work").values()) == [letter(9)])
-        until(lambda: watched(rig) == {"Work": "idle"})
         client.append("Work", letter(10))
         until(lambda: len(rig.uids("Work")) == 2)
 
@@ -158,7 +186,7 @@ def test_never_more_connections_than_allowed(
         most = [0]
 
         with engine(rig, monkeypatch, max_connections=ceiling, watch=["INBOX", "f*"], sync_interval=1):
-            until(lambda: len(watched(rig)) == watchers)
+            until(lambda: list(watched(rig).values()).count("idle") == watchers)
             end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 most[0] = max(most[0], sum(link.open for link in server.links))
