@@ -195,7 +195,7 @@ def _print_folder(folder: dict[str, Any]) -> None:
     proof = folder["certificate"]
     if proof:
         seen = f", verified {proof['verified_at']}{' with contents' if proof['deep'] else ''}"
-        excepted = f", {output.count(len(proof['exceptions']), 'exception')}" if proof["exceptions"] else ""
+        excepted = "".join(f", {each['count']:,} {each['kind']}" for each in proof["exceptions"])
         output.say(
             f"    complete {proof['at']}: {output.count(proof['messages'], 'message')}{excepted}, "
             f"UIDs {proof['uids_digest'][:12]}{seen if proof['verified_at'] else ''}"

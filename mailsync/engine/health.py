@@ -240,7 +240,7 @@ def _connection(facts: Facts, account: Account, *, running: bool, now: float) ->
     if account.state in ("backing_off", "paused") or waits > 0:
         asked = next((each.value for each in facts.probes if (each.account, each.name) == (name, THROTTLED)), "")
         told = what or asked or ("paused" if account.state == "paused" else "backing off")
-        resumes = f"; goes on in {span(waits)}" if waits > 0 else ""
+        resumes = f"; goes on in {span(waits)}" if waits > 0 and " at " not in told else ""
         yield Check("connection", "warn", told + resumes, hint, name)
     elif account.state == "connecting" and since > CONNECTING_SECONDS:
         yield Check("connection", "warn", f"has been connecting for {span(since)}", hint or _look(name), name)

@@ -20,6 +20,8 @@ class Account:
     state_detail: str
     state_hint: str
     state_since: float | None
+    resumes_at: float | None
+    """When a state that ends by itself does."""
     last_sync_at: float | None
     error: str
     error_hint: str
@@ -85,9 +87,9 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
     """The present snapshot, with the newest `entries` of the activity, newest first."""
     accounts = onestep.rows(
         connection,
-        11,
-        """SELECT id, name, email, state, state_detail, state_hint, state_since, last_sync_at, coalesce(error, ''),
-                  coalesce(error_hint, ''),
+        12,
+        """SELECT id, name, email, state, state_detail, state_hint, state_since, resumes_at, last_sync_at,
+                  coalesce(error, ''), coalesce(error_hint, ''),
                   EXISTS (SELECT 1 FROM jobs WHERE kind = 'sync' AND status IN ('pending', 'running')
                           AND account = accounts.name)
            FROM accounts ORDER BY position, name""",
@@ -109,7 +111,7 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
     )
     quarantined = connection.execute("SELECT count(*) FROM quarantine WHERE resolved_at IS NULL").fetchone()[0]
     return Snapshot(
-        tuple(Account(*[*row[:10], bool(row[10])]) for row in accounts),
+        tuple(Account(*[*row[:11], bool(row[11])]) for row in accounts),
         tuple(Folder(*[*row[:14], bool(row[14]), *row[15:]]) for row in folders),
         tuple(activity.Entry(*row) for row in latest),
         quarantined,

@@ -26,7 +26,8 @@ _NO_DATE = -(1 << 62)
 class Row:
     """A line of the list. `envelope` is False while the pipeline has not read the message yet.
 
-    `internaldate` is in Unix seconds; `fetched` is False for a message whose bytes could not be had.
+    `internaldate` is in Unix seconds; `fetched` is False for a message whose bytes could not be had, or whose bytes are
+    absent on purpose: then `withheld` says why ("too large").
     """
 
     id: int
@@ -40,6 +41,7 @@ class Row:
     from_addr: str
     to: str
     has_attachments: bool
+    withheld: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message with its bytes, None when they could not be had; then `problem` says why, if that is known."""
+    """One message with its bytes, None when they are not here.
+
+    Then `withheld` says why they were left out on purpose ("too large"), or else `problem` why they could not be had,
+    if that is known.
+    """
 
     id: int
     account: str
@@ -64,6 +70,7 @@ class Message:
     size: int
     raw: bytes | None
     problem: str
+    withheld: str = ""
 
 
 def horizon(connection: sqlite3.Connection, folder_id: int) -> Horizon:
@@ -170,16 +177,13 @@ def _page(connection: sqlite3.Connection, wanted: Iterable[int]) -> Iterator[Row
     chosen = ",".join(str(int(ident)) for ident in wanted)
     for row in onestep.rows(
         connection,
-        11,
+        12,
         f"""SELECT m.id, m.flags, m.internaldate, m.size, m.content_id IS NOT NULL, e.content_id IS NOT NULL,
                    coalesce(e.subject, ''), coalesce(e.from_name, ''), coalesce(e.from_addr, ''),
-                   coalesce(e.to_text, ''), coalesce(e.has_attachments, 0)
+                   coalesce(e.to_text, ''), coalesce(e.has_attachments, 0), m.withheld
             FROM messages m LEFT JOIN envelopes e ON e.content_id = m.content_id WHERE m.id IN ({chosen})""",
     ):
-        ident, flags, date, size, fetched, envelope, subject, name, address, to, attachments = row
-        yield Row(
-            ident, flags, date, size, bool(fetched), bool(envelope), subject, name, address, to, bool(attachments)
-        )
+        yield Row(*[*row[:4], bool(row[4]), bool(row[5]), *row[6:10], bool(row[10]), row[11]])
 
 
 def message(connection: sqlite3.Connection, message_id: int) -> Message | None:
@@ -187,7 +191,7 @@ def message(connection: sqlite3.Connection, message_id: int) -> Message | None:
     row = connection.execute(
         """SELECT m.id, a.name, f.name, m.uid, m.flags, m.keywords, m.internaldate, m.size, m.content_id,
                   (SELECT q.error FROM quarantine q WHERE q.folder_id = m.folder_id AND q.uid = m.uid
-                   AND q.resolved_at IS NULL ORDER BY q.id DESC LIMIT 1)
+                   AND q.resolved_at IS NULL ORDER BY q.id DESC LIMIT 1), m.withheld
            FROM messages m JOIN folders f ON f.id = m.folder_id JOIN accounts a ON a.id = f.account_id
            WHERE m.id = ?""",
         (message_id,),
@@ -195,4 +199,4 @@ def message(connection: sqlite3.Connection, message_id: int) -> Message | None:
     if row is None:
         return None
     raw = contents.load(connection, row[8]) if row[8] is not None else None
-    return Message(*[*row[:8], raw, row[9] or ""])
+    return Message(*[*row[:8], raw, row[9] or "", row[10]])

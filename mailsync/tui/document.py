@@ -52,6 +52,9 @@ def lines(document: Document, mode: Mode, width: int) -> list[list[Piece]]:
 
 
 def _unfetched(message: Message, width: int) -> Iterator[list[Piece]]:
+    if message.withheld:
+        yield from _withheld(message, width)
+        return
     yield [("not fetched: quarantined", "warning")]
     yield []
     if message.problem:
@@ -62,6 +65,19 @@ def _unfetched(message: Message, width: int) -> Iterator[list[Piece]]:
         "The server did not give this message; it is asked for again at each sync."
     )
     yield from ([(line, "muted")] for line in wrap(clean(told), width))
+
+
+def _withheld(message: Message, width: int) -> Iterator[list[Piece]]:
+    yield [(f"not fetched: {clean(message.withheld)}", "strong")]
+    yield []
+    told = (
+        f"UID {message.uid} of {message.account} / {message.folder}, {wording.size(message.size)}, of "
+        f"{wording.full_date(message.internaldate)}. The configuration leaves such messages on the server; "
+        "this one is listed, and fetched when you ask for it:"
+    )
+    yield from ([(line, "plain")] for line in wrap(clean(told), width))
+    yield []
+    yield [(f"  mailsync show {message.id}", "accent")]
 
 
 def _raw(raw: bytes, width: int) -> Iterator[list[Piece]]:

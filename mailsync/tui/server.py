@@ -11,6 +11,8 @@ from mailsync.tui.drawing import clean, wrap
 
 Piece = tuple[str, str]
 """(text, ink)."""
+PROBED = ("search", "qresync", "idle", "connections")
+"""What a server is asked about at first contact, by the names of the findings."""
 LABEL = 14
 """Cells of the labels before the values."""
 
@@ -55,6 +57,10 @@ def _server(account: Account, facts: Facts, width: int, now: float) -> Iterator[
         yield from _field("" if number else "Quirks", f"{name}: {why}", width)
     if not quirks and account.capabilities:
         yield from _field("Quirks", "none known", width)
+    for name in PROBED:
+        for probe in probes:
+            if probe.name == name:
+                yield from _field(name.title(), probe.value, width)
     if account.capabilities:
         yield from _field("Capabilities", account.capabilities, width)
 

@@ -55,7 +55,7 @@ LEVELS: dict[str, Look] = {
     "error": Look("✕", "error", "bad", True),
 }
 
-UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT = "•", "★", "↩", "@", "✎"
+UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT, WITHHELD = "•", "★", "↩", "@", "✎", "↓"
 """The glyphs of a message list; each is one cell wide in every terminal."""
 
 

@@ -57,7 +57,7 @@ class Vitals:
         named = [
             known.pop(name)
             if name in known
-            else Account(0, name, email, "disconnected", "", "", None, None, "", "", sync_wanted=False)
+            else Account(0, name, email, "disconnected", "", "", None, None, None, "", "", sync_wanted=False)
             for name, email in self._configured
         ]
         return named + list(known.values())

@@ -92,7 +92,9 @@ def test_how_a_folder_is_synced_and_what_is_proved(mirrored: CommandLine) -> Non
         )
         probes.put(connection, 1, {"quirks": '[["icloud", "QRESYNC loses mail"]]'}, 1.0, 9e9)
         connection.execute(
-            "INSERT INTO certificates VALUES (1, 1e9, 7, 99, 3, 'c0ffee00c0ffee', 'be', '[[2, \"too large\"]]', 1e9, 1)"
+            """INSERT INTO certificates (folder_id, at, uidvalidity, highestmodseq, messages, uids_digest,
+                                         contents_digest, exceptions, verified_at, deep)
+               VALUES (1, 1e9, 7, 99, 3, 'c0ffee00c0ffee', 'be', '[{"kind": "withheld", "count": 2}]', 1e9, 1)"""
         )
 
     try:
@@ -114,7 +116,7 @@ def test_how_a_folder_is_synced_and_what_is_proved(mirrored: CommandLine) -> Non
         "messages": 3,
         "uids_digest": "c0ffee00c0ffee",
         "contents_digest": "be",
-        "exceptions": [[2, "too large"]],
+        "exceptions": [{"kind": "withheld", "count": 2}],
         "verified_at": "2001-09-09T01:46:40Z",
         "deep": True,
     }
@@ -125,7 +127,7 @@ def test_how_a_folder_is_synced_and_what_is_proved(mirrored: CommandLine) -> Non
         "  quirk icloud: QRESYNC loses mail",
         "    synced 2025-03-04T09:20:00Z by condstore: no QRESYNC",
         "    push missed 3 of 40",
-        "    complete 2001-09-09T01:46:40Z: 3 messages, 1 exception, UIDs c0ffee00c0ff, "
+        "    complete 2001-09-09T01:46:40Z: 3 messages, 2 withheld, UIDs c0ffee00c0ff, "
         "verified 2001-09-09T01:46:40Z with contents",
     ):
         assert line in text.splitlines()

@@ -145,6 +145,17 @@ class Builder:
 
         self.store.write(write).result()
 
+    def withheld(self, folder_id: int, uid: int, size: int, age: float = HOUR) -> None:
+        """A message that the configuration leaves on the server for its size."""
+        self.store.write(
+            lambda c: c.execute(
+                """INSERT INTO messages (folder_id, uid, flags, internaldate, size, created_at, withheld)
+                   VALUES (?, ?, 0, ?, ?, ?, 'too large')""",
+                (folder_id, uid, int(NOW - age), size, NOW),
+            )
+        ).result()
+        self.store.write(lambda c: messages.recount(c, folder_id)).result()
+
     def happened(self, entries: Iterable[tuple[float, str, str, str, int, int, str]]) -> None:
         """Activity, oldest first: (age, account, folder, type, count, bytes, detail)."""
         for age, account, folder, kind, count, size, detail in entries:

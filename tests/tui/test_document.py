@@ -14,8 +14,8 @@ from tests.tui.prepared import NOW, letter
 MODES: tuple[Mode, ...] = ("text", "headers", "raw")
 
 
-def message(raw: bytes | None, problem: str = "") -> Document:
-    return Document.of(Message(1, "home", "INBOX", 7, 3, "$Work", int(NOW), 100, raw, problem))
+def message(raw: bytes | None, problem: str = "", withheld: str = "") -> Document:
+    return Document.of(Message(1, "home", "INBOX", 7, 3, "$Work", int(NOW), 100, raw, problem, withheld))
 
 
 def text_of(document: Document, mode: Mode = "text", width: int = 60) -> str:
@@ -53,6 +53,12 @@ def test_a_message_without_bytes_says_why() -> None:
     shown = text_of(message(None, "no answer\x1b[2J to FETCH"))
     assert shown.startswith("not fetched: quarantined\n\nno answer\ufffd[2J to FETCH")
     assert "UID 7 of home / INBOX" in " ".join(shown.split())
+
+
+def test_a_message_left_on_the_server_says_how_to_have_it() -> None:
+    shown = text_of(message(None, withheld="too large"))
+    assert shown.startswith("not fetched: too large\n")
+    assert shown.endswith("\n  mailsync show 1")
 
 
 def test_a_book_is_cut_and_says_so() -> None:

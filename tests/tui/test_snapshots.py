@@ -104,6 +104,13 @@ def test_quarantined_message(builder: Builder, snap_compare: Compare) -> None:
 
 
 @sizes((60, 20))
+def test_message_left_on_the_server(builder: Builder, snap_compare: Compare, size: tuple[int, int]) -> None:
+    samples.quiet(builder)
+    builder.withheld(1, 900, 61_203_117, age=60.0)
+    assert snap_compare(samples.app(builder), terminal_size=size, run_before=pressing("2", "enter"))
+
+
+@sizes((60, 20))
 def test_folder_tree(builder: Builder, snap_compare: Compare, size: tuple[int, int]) -> None:
     samples.quiet(builder)
     keys = ("2", "escape", "end", "left", "left", "left")

@@ -64,7 +64,7 @@ class DashboardScreen(Pane):
         empty = not vitals.accounts
         self.set_class(empty, "-empty")
         self.query_one(Overview).show(vitals.totals())
-        troubles = problems(vitals.snapshot)
+        troubles = problems(vitals.snapshot, vitals.now)
         self.set_class(bool(troubles), "-trouble")
         self.query_one(ProblemPanel).show(troubles)
         self.accounts.show(vitals.cards(), vitals.now)

@@ -22,7 +22,7 @@ from mailsync.store import listing
 from mailsync.store.database import Store
 from mailsync.tui import wording
 from mailsync.tui.drawing import Column, Line, layout
-from mailsync.tui.states import ANSWERED, ATTACHMENT, DRAFT, FLAGGED, UNREAD
+from mailsync.tui.states import ANSWERED, ATTACHMENT, DRAFT, FLAGGED, UNREAD, WITHHELD
 from mailsync.tui.widgets.rows import RowList
 
 PAGE = 200
@@ -304,6 +304,8 @@ class MessageList(RowList):
                 self._draw_marks(line, row, unread=unread)
             case "from":
                 line.add(self._person(row), main, cells)
+            case "subject" if not row.fetched and row.withheld:
+                line.add(f"{WITHHELD} {row.withheld}, {wording.size(row.size)}: not fetched", "muted", cells)
             case "subject" if not row.fetched:
                 line.add("not fetched: quarantined", "warning", cells)
             case "subject" if not row.envelope:

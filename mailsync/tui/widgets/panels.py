@@ -108,13 +108,15 @@ class Problem:
     ink: str
 
 
-def problems(snapshot: Snapshot) -> list[Problem]:
-    """The problems of accounts, then those of folders."""
+def problems(snapshot: Snapshot, now: float) -> list[Problem]:
+    """The problems of accounts, then those of folders, at `now` (Unix seconds)."""
     found = []
     for account in snapshot.accounts:
         style = look(account.state)
         if style.trouble:
             what = account.state_detail or account.error or style.word
+            if account.resumes_at is not None and account.resumes_at > now:
+                what = f"{what} ({wording.until(account.resumes_at, now)})"
             hint = account.state_hint or account.error_hint
             found.append(Problem(account.name, what, hint, style.glyph, style.ink))
         elif account.error:
