@@ -111,6 +111,8 @@ class AccountMirror(AccountConnection):
                 task = self.task(one.folder, full=full, dry_run=dry_run, scheduled=scheduled, stopping=stopping)
                 task.status = one.numbers
                 result.folders.append(await self.sync_folder(task, self.worker))
+            if not dry_run and not stopping():
+                await self.probe()
 
         workers = [asyncio.create_task(work()) for _ in range(min(self.pool.ceiling, len(queue)))]
         try:

@@ -25,12 +25,12 @@ from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
 from mailsync.model import AccountState
 from mailsync.privacy import consent
-from mailsync.store import accounts, consents, probes, traffic
+from mailsync.store import accounts, consents, folders, probes, traffic
 from mailsync.store.database import Store
-from mailsync.sync import line
+from mailsync.sync import line, probe
 from mailsync.sync.backoff import Backoff, moment
 from mailsync.sync.budget import Budget, Progress, amount, estimated_rest, forecast, renews_at
-from mailsync.sync.knowledge import CEILING_SECONDS, LINE_SECONDS, Knowledge
+from mailsync.sync.knowledge import CEILING_SECONDS, LINE_SECONDS, PROBE_SECONDS, PROBED, Knowledge
 from mailsync.sync.meter import Meter
 
 PROVEN_SECONDS = 30.0
@@ -66,6 +66,7 @@ class AccountConnection:
     quirks: Quirks = field(init=False)
     """Of the server as far as it is known: by its host before the first connection."""
     _sign_in: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _probing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _refusal: SignInFailed | None = field(default=None, init=False)
     _noted: MailsyncError | None = field(default=None, init=False)
 
@@ -150,6 +151,23 @@ class AccountConnection:
             if not session.compressed and self.compression(session).on:
                 await session.compress()
             yield session
+
+    async def probe(self) -> dict[str, str]:
+        """Ask the server what it really does, where that is not known; on a connection of the pool. Its failure is
+        none of the sync's, and means: another time. Returns what was found now."""
+        missing = [name for name in PROBED if self.knowledge.value(name) is None]
+        found: dict[str, str] = {}
+        if not missing or self._probing.locked():
+            return found
+        async with self._probing:
+            present = await self.store.aread(lambda connection: folders.present(connection, self.account_id))
+            with contextlib.suppress(MailsyncError):
+                async with self.pool.session() as session:
+                    found = await probe.probe(session, present.values(), missing)
+            self.knowledge.note(found, PROBE_SECONDS)
+        if any(" off: " in value for value in found.values()):
+            await self.pool.close()  # what is open still believes in it
+        return found
 
     async def until_resumed(self) -> None:
         """Wait for the end of the account's pause; returns at once when there is none."""
@@ -265,9 +283,9 @@ class AccountConnection:
     async def budget_spent(self) -> BudgetSpent:
         """What to raise then: how far the mirror is, and when the rest comes."""
         at, budget = self.now(), Budget(self.quirks.daily_bytes)
-        folders, oldest = await self.store.aread(lambda connection: traffic.standing(connection, self.account_id))
-        rest = sum(estimated_rest(f.server_messages, f.messages, f.bytes, f.server_bytes) for f in folders)
-        progress = Progress(oldest, rest, sum(folder.messages for folder in folders))
+        standing, oldest = await self.store.aread(lambda connection: traffic.standing(connection, self.account_id))
+        rest = sum(estimated_rest(f.server_messages, f.messages, f.bytes, f.server_bytes) for f in standing)
+        progress = Progress(oldest, rest, sum(folder.messages for folder in standing))
         resumes = renews_at(at)
         return BudgetSpent(
             f"the {amount(budget.usable or 0)} of today are used up; {forecast(budget, progress, at)}; "
