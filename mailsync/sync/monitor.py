@@ -26,10 +26,12 @@ from mailsync.store import accounts, activity, folders, pushes
 from mailsync.sync.account import AccountMirror
 from mailsync.sync.push import Candidate, Ladder, Ledger, Offers, Tally, choose, jumped
 from mailsync.sync.reacting import Reactor, Take, Worker
-from mailsync.sync.watching import FolderWatch, NotifyRefused, NotifyWatch, StatusWatch, together
+from mailsync.sync.watching import FolderWatch, InboxWatch, NotifyRefused, NotifyWatch, StatusWatch, together
 
 LOOK_SECONDS = 2.0
 """Between two looks for folders to watch that were not there before, and for watches that gave up."""
+LOOK_ANYWAY_SECONDS = 60.0
+"""The same where the store has not changed meanwhile."""
 TICK_SECONDS = 5.0
 """Between two looks at the clocks."""
 BACKOFF_SECONDS = (1.0, 300.0)
@@ -57,6 +59,9 @@ class AccountMonitor:
         self._notify: NotifyWatch | None = None
         self._notified: frozenset[str] = frozenset()
         self._untold: frozenset[str] = frozenset()
+        self._silent: frozenset[str] = frozenset()
+        self._inbox_in: str | None = None
+        """The folder that holds what is in INBOX, where INBOX itself is not mirrored (Gmail)."""
         self._unreliable: frozenset[str] = frozenset()
         self._live: dict[str, str] = {}
         self._shown: dict[str, str] = {}
@@ -79,8 +84,13 @@ class AccountMonitor:
     # -- the ladder --------------------------------------------------------------------------------------------
 
     async def _supervise(self) -> None:
+        candidates: list[Candidate] = []
+        version, looked_at = -1, 0.0
         while not self._stopping():
-            candidates = await self._candidates()
+            current, now = self._mirror.store.data_version(), time.monotonic()
+            if current != version or now - looked_at > LOOK_ANYWAY_SECONDS:
+                version, looked_at = current, now
+                candidates = await self._candidates()
             self._climb(candidates)
             await self._show()
             await self._judge()
@@ -112,8 +122,16 @@ class AccountMonitor:
             tallies.update(dict.fromkeys(expired, Tally()))
         await self._tell_unreliable({name: tally for name, tally in tallies.items() if tally.unreliable})
         self._complete = all(folder.first_sync_at is not None for folder in present.values())
+        mirrors_inbox = any(name.upper() == "INBOX" for name in present)
+        everything = next((name for name, folder in present.items() if folder.special_use == "\\All"), None)
+        watches_inbox = is_selected("INBOX", "", config.watch, ())
+        self._inbox_in = everything if watches_inbox and not mirrors_inbox else None
         return [
-            Candidate(name, is_selected(name, folder.special_use, config.watch, ()), name in self._unreliable)
+            Candidate(
+                name,
+                name == self._inbox_in or is_selected(name, folder.special_use, config.watch, ()),
+                name in self._unreliable or name in self._silent,
+            )
             for name, folder in sorted(present.items(), key=lambda item: (item[0].upper() != "INBOX", item[0]))
             if folder.first_sync_at is not None
         ]
@@ -157,24 +175,30 @@ class AccountMonitor:
             if self._notify is not None:
                 self._follow(self._notify)
         for name in ladder.idle + ladder.noop:
-            watch = FolderWatch(self._reactor, self._told_live, name, pushes=bool(ladder.idle))
-            works["folder", name] = partial(self._connected, watch.run)
+            works["folder", name] = partial(self._connected, self._folder_watch(name, pushes=bool(ladder.idle)).run)
         if ladder.status:
             poll = partial(self._poll, ladder.status)
             # Where nothing else holds a connection, this does; else one is borrowed.
             works["status", *ladder.status] = poll if works else partial(self._connected, poll)
-        if ladder.notify or ladder.status:
+        if ladder.notify or ladder.status or self._inbox_in in ladder.idle + ladder.noop:
             works["worker",] = self._worker.keep
         return works
 
     def _follow(self, watch: NotifyWatch) -> None:
-        """Folders were added or taken away. A server that never told of one is asked anew, once."""
+        """Folders were added or taken away. A server that never told of one is asked anew, once; then it is polled."""
         if watch.names != self._notified:
             watch.watch(self._notified)
-        untold = watch.untold - self._untold
-        if untold and watch.began:
+        if watch.began and (untold := watch.untold):
+            again = untold - self._untold
+            self._silent |= untold & self._untold
             self._untold |= untold
-            self._tasks["notify",].cancel()
+            if again and ("notify",) in self._tasks:
+                self._tasks["notify",].cancel()
+
+    def _folder_watch(self, name: str, *, pushes: bool) -> FolderWatch:
+        if name == self._inbox_in:
+            return InboxWatch(self._reactor, self._told_live, name, pushes, self._worker.session)
+        return FolderWatch(self._reactor, self._told_live, name, pushes)
 
     # -- what watches ------------------------------------------------------------------------------------------
 
@@ -275,9 +299,9 @@ class AccountMonitor:
     async def _tick(self) -> None:
         """A machine that slept has dead connections that nobody tells of: all begin anew, and compare."""
         while True:
-            monotonic, wall = time.monotonic(), time.time()
+            monotonic, wall = time.monotonic(), self._mirror.now()
             await asyncio.sleep(TICK_SECONDS)
-            if jumped(TICK_SECONDS, time.monotonic() - monotonic, time.time() - wall):
+            if jumped(TICK_SECONDS, time.monotonic() - monotonic, self._mirror.now() - wall):
                 log.info("machine_slept", account=self._mirror.name)
                 for session in list(self._sessions):
                     session.close()

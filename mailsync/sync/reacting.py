@@ -40,28 +40,38 @@ class Reactor:
     ledger: Ledger
     stopping: Callable[[], bool]
 
-    async def told(self, name: str, status: Status, take: Take) -> bool:
+    async def told(self, name: str, status: Status, take: Take, *, arrived: bool | None = None) -> bool:
         """The server gave these numbers for a folder that need not be open anywhere. True when mail had arrived.
 
-        Then only the arrivals were fetched: whatever else changed is seen when it is told again.
+        Then only the arrivals were fetched: whatever else changed is seen when it is told again. Where the numbers are
+        not known, `arrived` says which it is.
         """
-        folder = await self._folder(name)
+        folder = await self.folder(name)
         if folder is None or proves_unchanged(folder, numbers_of(status)):
             return False
-        arrived = _arrived(folder, status)
-        if arrived:
-            self.ledger.told(name, time.monotonic())
+        if arrived is None:
+            arrived = _arrived(folder, status)
         task = self._task(folder)
         try:
-            async with take() as session, self.mirror.locks[folder.id]:
-                if arrived:
-                    await self._fetch(session, task, status)
-                else:
-                    await task.run(session)
+            await self._act(task, take, status, arrived=arrived)
         except MailsyncError as error:
             await self._failed(folder, error)
         await self._count(task)
         return arrived
+
+    async def _act(self, task: FolderSync, take: Take, status: Status, *, arrived: bool) -> None:
+        for attempt in range(2):
+            async with take() as session, self.mirror.locks[task.folder.id]:
+                try:
+                    if arrived:
+                        await self._fetch(session, task, status)
+                    else:
+                        await task.run(session)
+                    return
+                except MailsyncError:
+                    if session.closed is None or attempt:
+                        raise
+                    # A connection that had waited was dead: the next one is not.
 
     async def _fetch(self, session: Session, task: FolderSync, status: Status) -> None:
         """Have what arrived; a handful in the very round trip that opens the folder."""
@@ -69,7 +79,7 @@ class Reactor:
         first, held = await self.mirror.store.aread(
             lambda c: (folders.next_uid(c, folder.id), folders.get(c, folder.id).messages)
         )
-        news = status.get("MESSAGES", 0) - held
+        news = status.get("MESSAGES", held + 1) - held
         if not 0 < news <= HANDFUL or first > MAX_UID or self.mirror.scope(folder).active:
             await session.examine(folder.raw_name)
             await task.arrivals(session)
@@ -83,12 +93,11 @@ class Reactor:
                 continue
             await task.run(session)
             return
-        got = await task.download.consume(opening.stream)
-        if (highest := got.max) is not None:
-            exists = box.exists
-            await self.mirror.store.awrite(
-                lambda c: folders.note_arrivals(c, folder.id, highest + 1, exists), durable=True
-            )
+        highest, exists = (await task.download.consume(opening.stream)).max, box.exists
+        if highest is None:
+            await task.run(session)  # gone again, or held back: only a whole look moves the numbers on
+            return
+        await self.mirror.store.awrite(lambda c: folders.note_arrivals(c, folder.id, highest + 1, exists), durable=True)
 
     async def pushed(self, session: Session, folder: folders.Folder) -> None:
         """Something was told of the folder that `session` has open."""
@@ -128,7 +137,7 @@ class Reactor:
 
         await mirror.store.awrite(write)
 
-    async def _folder(self, name: str) -> folders.Folder | None:
+    async def folder(self, name: str) -> folders.Folder | None:
         """A folder that is mirrored; what is told of others is found when they are synced first."""
         present = await self.mirror.store.aread(lambda c: folders.present(c, self.mirror.account_id))
         folder = present.get(name)

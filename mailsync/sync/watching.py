@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +109,8 @@ class NotifyWatch:
                 named.append(name)
                 before = self._told.get(name, {})
                 self._told[name] = before | notice.items
+                if notice.items.get("UIDNEXT", 0) > before.get("UIDNEXT", 0):
+                    self.reactor.ledger.told(name, time.monotonic())
                 if tell and self._told[name] != before:
                     self._dispatcher.note(name)
         return named
@@ -146,12 +148,13 @@ class FolderWatch:
 
     async def run(self, session: Session) -> None:
         """Until the line breaks, or the folder is not there."""
-        mirror = self.reactor.mirror
-        present = await mirror.store.aread(lambda connection: folders.present(connection, mirror.account_id))
-        folder = present.get(self.name)
+        folder = await self.reactor.folder(self.name)
         if folder is None:
             return
         await self.reactor.reconcile(session, folder)
+        await self._listen(session, lambda: self.reactor.pushed(session, folder))
+
+    async def _listen(self, session: Session, react: Callable[[], Awaitable[None]]) -> None:
         self.live({self.name: "idle" if self.pushes else "poll"})
         pause = 0.0
         try:
@@ -163,10 +166,35 @@ class FolderWatch:
                     await asyncio.sleep(session.quirks.poll)
                     await session.noop()
                 pause = rest(pause, time.monotonic() - began)
-                await self.reactor.pushed(session, folder)
+                await react()
                 await asyncio.sleep(pause)
         finally:
             self.live({self.name: ""})
+
+
+@dataclass(slots=True)
+class InboxWatch(FolderWatch):
+    """Gmail's INBOX, which is a label of what is mirrored in All Mail (`name`), and told sooner than All Mail."""
+
+    take: Take
+
+    async def run(self, session: Session) -> None:
+        await session.examine(b"INBOX")
+        await self.reactor.told(self.name, {}, self.take, arrived=False)
+        await self._listen(session, lambda: self._react(session))
+
+    async def _react(self, session: Session) -> None:
+        box = session.mailbox
+        if box is None or not (box.arrived or box.disturbed):
+            return
+        arrived, disturbed = box.arrived, box.disturbed
+        box.arrived = box.disturbed = False
+        box.take_pushed()
+        if arrived:
+            self.reactor.ledger.told(self.name, time.monotonic())
+            await self.reactor.told(self.name, {}, self.take, arrived=True)
+        if disturbed:
+            await self.reactor.told(self.name, {}, self.take, arrived=False)
 
 
 @dataclass(slots=True)
@@ -193,9 +221,7 @@ class StatusWatch:
             self.live(dict.fromkeys(self.names, ""))
 
     async def _ask(self, session: Session, name: str) -> None:
-        mirror = self.reactor.mirror
-        present = await mirror.store.aread(lambda connection: folders.present(connection, mirror.account_id))
-        folder = present.get(name)
+        folder = await self.reactor.folder(name)
         if folder is None:
             return
         if session.quirks.poll_by == "EXAMINE":
