@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mailsync.store import contents, messages
+from mailsync.store import contents, messages, reunion
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ def adopt(connection: sqlite3.Connection, folder_id: int, adopted: Sequence[Adop
         [(o.uid, o.flags, o.keywords, o.internaldate, o.emailid, o.threadid, o.content) for o in adopted],
     )
     messages.fill_chosen(connection, (one.uid for one in adopted))
+    reunion.arrived(connection, folder_id, at)  # an original may have left its folder since it was found there
     held = connection.execute(
         """SELECT uid FROM messages WHERE folder_id = ? AND content_id IS NOT NULL
            AND uid IN (SELECT uid FROM temp.chosen)""",
@@ -131,15 +132,6 @@ def rows(connection: sqlite3.Connection, folder_id: int, above: int, limit: int)
         (folder_id, above, limit),
     )
     return [Row(*row) for row in found]
-
-
-def without_emailid(connection: sqlite3.Connection, folder_id: int) -> bool:
-    """True when a message of the folder that has its content has no EMAILID."""
-    row = connection.execute(
-        "SELECT 1 FROM messages WHERE folder_id = ? AND content_id IS NOT NULL AND emailid IS NULL LIMIT 1",
-        (folder_id,),
-    ).fetchone()
-    return row is not None
 
 
 Rekeyed = tuple[int, int, int, str, str | None, str | None]

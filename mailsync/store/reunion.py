@@ -18,7 +18,7 @@ def arrived(connection: sqlite3.Connection, folder_id: int, at: float) -> int:
         """SELECT m.id, r.id FROM temp.chosen c JOIN messages m ON m.folder_id = ?1 AND m.uid = c.uid
            JOIN removed_messages r ON r.content_id = m.content_id AND r.internaldate IS m.internaldate
            JOIN folders f ON f.id = r.folder_id
-           WHERE f.account_id = (SELECT account_id FROM folders WHERE id = ?1) AND m.created_at = ?2 AND r.id < m.id
+           WHERE f.account_id = (SELECT account_id FROM folders WHERE id = ?1) AND abs(m.created_at - ?2) < 0.001 AND r.id < m.id
            ORDER BY m.uid, r.removed_at DESC, r.id DESC""",
         (folder_id, at),
     ).fetchall()
@@ -42,7 +42,7 @@ def left(connection: sqlite3.Connection, folder_id: int) -> int:
            JOIN folders g ON g.id = m.folder_id
            WHERE r.content_id IS NOT NULL AND r.uidvalidity IS f.uidvalidity AND g.account_id = f.account_id
              AND m.folder_id <> ?1 AND m.created_at >= f.last_sync_at - {SYNC_SECONDS}
-           ORDER BY r.uid, m.id""",
+           ORDER BY r.uid, m.id DESC""",
         (folder_id,),
     ).fetchall()
     pairs = _one_to_one(rows)

@@ -24,7 +24,7 @@ from mailsync.sync.certify import certify
 from mailsync.sync.download import Download
 from mailsync.sync.moves import Moves
 from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
-from mailsync.sync.questions import Questions
+from mailsync.sync.questions import PIECE, Questions
 from mailsync.sync.reset import Reset, same_messages
 from mailsync.sync.scope import Scope
 
@@ -283,7 +283,7 @@ class FolderSync:
         """Ask again for the flags of messages that changed while they were fetched."""
         unsure = self.download.take_unsure()
         if unsure and not self.stopping():
-            told = await questions.told(unsure.split(SMALL))
+            told = await questions.told(unsure.split(PIECE))
             reflag = [(uid, *state) for state, uids in told.states.items() for uid in uids & unsure]
             await self._apply(Changes(reflag=reflag), None)
 

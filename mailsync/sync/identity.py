@@ -105,14 +105,16 @@ def join(theirs: Sequence[int], ours: Sequence[int], contents: Sequence[int]) ->
 class Candidate:
     """A message of the mirror that an arrival may be: `arrival` is the arrival's index, `row` a `messages.id`.
 
-    `gone` tells that the row has left its folder; `mark` is that of its content.
+    `gone` tells that the row has left its folder, `named` that EMAILID says they are the same; otherwise INTERNALDATE
+    and size do, and `mark`, that of its content, decides.
     """
 
     arrival: int
     row: int
     content: int
     gone: bool
-    mark: int
+    named: bool
+    mark: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,28 +124,30 @@ class Match:
     arrival: int
     row: int | None
     content: int
+    named: bool
 
 
-def choose(keys: Sequence[tuple[int, bool]], candidates: Iterable[Candidate]) -> list[Match]:
-    """What the arrivals are. `keys` has (mark, unique among the arrivals) for each; by EMAILID the mark is 0.
+def choose(marks: Sequence[int], candidates: Iterable[Candidate]) -> list[Match]:
+    """What the arrivals are; `marks` has that of each, 0 where it has none or shares it with another arrival.
 
-    An arrival is a match when all candidates with its mark hold one content; of the rows that are gone the latest
-    gives its id, each to one arrival only.
+    An arrival is a match when all its candidates, those by name before all others, hold one content; of the rows that
+    are gone the latest gives its id, each to one arrival only.
     """
     by_arrival: dict[int, list[Candidate]] = {}
     for one in candidates:
-        if one.mark == keys[one.arrival][0]:
+        if one.named or (one.mark and one.mark == marks[one.arrival]):
             by_arrival.setdefault(one.arrival, []).append(one)
     taken: set[int] = set()
     found = []
-    for arrival, those in sorted(by_arrival.items()):
-        if not keys[arrival][1] or len({one.content for one in those}) != 1:
+    for arrival, several in sorted(by_arrival.items()):
+        those = [one for one in several if one.named] or several
+        if len({one.content for one in those}) != 1:
             continue
         free = [one.row for one in those if one.gone and one.row not in taken]
         row = max(free) if free else None
         if row is not None:
             taken.add(row)
-        found.append(Match(arrival, row, those[0].content))
+        found.append(Match(arrival, row, those[0].content, those[0].named))
     return found
 
 

@@ -13,6 +13,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, UidSet
@@ -44,16 +45,16 @@ class Shown:
     mark: int
 
 
-async def look(session: Session, uids: UidSet | str, *, named: bool) -> list[Shown]:
-    """Metadata of `uids`; `named`: by EMAILID or X-GM-MSGID, without a Message-ID."""
-    items = f"UID FLAGS INTERNALDATE RFC822.SIZE {identity.items(session.capabilities) if named else MESSAGE_ID}"
+async def look(session: Session, uids: UidSet | str) -> list[Shown]:
+    """Metadata of `uids` in the open folder; what the server does not tell enough of is absent."""
+    items = f"UID FLAGS INTERNALDATE RFC822.SIZE {identity.items(session.capabilities)} {MESSAGE_ID}"
     honest = session.quirks.honest_size
     found: dict[int, Shown] = {}
     sets = uids.split(PIECE) if isinstance(uids, UidSet) else iter([uids])
-    async for batch in session.fetch(sets, items, BATCH_BYTES):
+    async for batch in session.fetch(sets, " ".join(items.split()), BATCH_BYTES):
         for answer in batch:
-            header = next(iter(answer.sections.values()), None)
-            if answer.uid is None or answer.flags is None or (named and not answer.extra):
+            header = answer.section("BODY[HEADER.FIELDS")
+            if answer.uid is None or answer.flags is None or not (answer.sections or answer.extra):
                 continue
             found[answer.uid] = Shown(
                 answer.uid,
@@ -82,51 +83,40 @@ class Moves:
 
     async def take(self, session: Session, wanted: UidSet) -> UidSet:
         """Store those of `wanted` that are known; returns what is still to be downloaded."""
-        named = bool(identity.items(session.capabilities))
         taken = EMPTY
         for piece in wanted.split(PIECE, newest_first=True):
-            shown = [one for one in await look(session, piece, named=named) if one.uid in piece]
-            matches = await self._matches(shown)
+            shown = [one for one in await look(session, piece) if one.uid in piece]
+            matches = await self.store.aread(partial(self._matches, shown=shown))
             if matches:
-                matches = await self._verified(session, shown, matches, named=named)
+                matches = await self._verified(session, shown, matches)
             if matches:
                 taken |= await self._store_rows(shown, matches)
         return wanted - taken
 
-    async def _matches(self, shown: list[Shown]) -> list[Match]:
-        folder_id, account_id = self.folder.id, self.account_id
+    def _matches(self, connection: sqlite3.Connection, *, shown: list[Shown]) -> list[Match]:
+        found = identities.by_emailid(connection, self.account_id, [one.emailid for one in shown])
+        candidates = [Candidate(one.arrival, one.row, one.content, one.gone, named=True) for one in found]
+        times = Counter((one.internaldate, one.size, one.mark) for one in shown)
+        marks = [one.mark if times[one.internaldate, one.size, one.mark] == 1 else 0 for one in shown]
+        dated = [
+            (one.internaldate, one.size) if mark and one.internaldate is not None else (None, None)
+            for one, mark in zip(shown, marks, strict=True)
+        ]
+        found = identities.by_date(connection, self.account_id, self.folder.id, dated)
+        theirs = identities.marks(connection, {one.content for one in found}, identity.mark)
+        candidates += [
+            Candidate(one.arrival, one.row, one.content, one.gone, named=False, mark=theirs.get(one.content, 0))
+            for one in found
+        ]
+        return identity.choose(marks, candidates)
 
-        def find(connection: sqlite3.Connection) -> list[Match]:
-            by_name = identities.by_emailid(connection, account_id, [one.emailid for one in shown])
-            keys = [(0, True) for _ in shown]
-            candidates = [Candidate(one.arrival, one.row, one.content, one.gone, 0) for one in by_name]
-            dated = [
-                (one.internaldate, one.size) if one.mark and one.internaldate is not None else (None, None)
-                for one in shown
-            ]
-            if any(date is not None for date, _ in dated):
-                found = identities.by_date(connection, account_id, folder_id, dated)
-                marks = identities.marks(connection, {one.content for one in found}, identity.mark)
-                times = Counter((one.internaldate, one.size, one.mark) for one in shown)
-                keys = [(one.mark, times[one.internaldate, one.size, one.mark] == 1) for one in shown]
-                candidates += [
-                    Candidate(one.arrival, one.row, one.content, one.gone, marks.get(one.content, 0)) for one in found
-                ]
-            return identity.choose(keys, candidates)
-
-        return await self.store.aread(find)
-
-    async def _verified(
-        self, session: Session, shown: list[Shown], matches: list[Match], *, named: bool
-    ) -> list[Match]:
+    async def _verified(self, session: Session, shown: list[Shown], matches: list[Match]) -> list[Match]:
         """`matches` without those whose headers did not come; none at all when a header is another one."""
-        if named:
-            chosen = [matches[at] for at in identity.sample(len(matches), self.choice)]
-        else:
-            moved = [one for one in matches if one.row is not None]
-            few = len(moved) <= identity.ALL_OF
-            chosen = moved if few else [moved[at] for at in identity.sample(len(moved), self.choice)]
-            chosen += [one for one in matches if one.row is None]
+        copies = [one for one in matches if one.row is None and not one.named]
+        others = [one for one in matches if one.row is not None or one.named]
+        if len(others) > identity.ALL_OF:
+            others = [others[at] for at in identity.sample(len(others), self.choice)]
+        chosen = copies + others
         asked = {shown[one.arrival].uid: one for one in chosen}
         wrong = 0
         unproven = set(asked)

@@ -159,15 +159,17 @@ class Question:
     expected: UidSet
 
 
-def searchable(known: FlagSets, offered: Sequence[str]) -> bool:
+def searchable(known: FlagSets, offered: Sequence[str], *, lists_keywords: bool) -> bool:
     """True when searching can find every change of flags: the FLAGS response that came with EXAMINE is a real list.
 
-    RFC 3501 section 7.2.6 asks of FLAGS that it names "the flags applicable to this mailbox"; one that leaves out a
-    system flag, or a keyword that a message has, is not to be relied on for keywords that are new.
+    RFC 3501 section 7.2.6 asks of FLAGS no more than the system flags, and pymap gives no more. So keywords that are
+    new are only looked for where the server is known to list them (`lists_keywords`) or shows that it does, by all
+    those that messages of the folder have.
     """
     lower = {name.lower() for name in offered}
     return (
         lower >= _SYSTEM_FLAGS
+        and (lists_keywords or bool(known.keywords))
         and known.keywords.keys() <= lower
         and all(_KEYWORD.fullmatch(name) for name in lower if not name.startswith("\\"))
     )

@@ -214,7 +214,7 @@ class Questions:
             lambda c: (holdings.flags(c, folder_id), folders.next_uid(c, folder_id))
         )
         known = _flag_sets(text)
-        if not plan.searchable(known, box.flags) or (
+        if not plan.searchable(known, box.flags, lists_keywords=_lists_keywords(session)) or (
             not session.quirks.keywords_searchable and any(not name.startswith("\\") for name in box.flags)
         ):
             return None
@@ -358,6 +358,11 @@ class Questions:
             search = await self._session.search() if box.exists else EMPTY
             removals = guard.confirmed(removals, search, len(search) if self._limited and search else box.exists)
         return replace(changes, remove=removals)
+
+
+def _lists_keywords(session: Session) -> bool:
+    """The server is one of those whose FLAGS response names every keyword of the folder."""
+    return any(name in ("dovecot", "cyrus") for name, _ in session.quirks.names)
 
 
 def _parsed(texts: dict[FlagState, str]) -> dict[FlagState, UidSet]:

@@ -13,6 +13,7 @@ import sqlite3
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from sys import intern
 
 from mailsync.errors import FolderDoubt, StoreError
 from mailsync.imap.session import Session
@@ -38,20 +39,20 @@ class _Theirs:
     uids: array[int] = field(default_factory=lambda: array("I"))
     flags: array[int] = field(default_factory=lambda: array("B"))
     keys: array[int] = field(default_factory=lambda: array("q"))
+    names: array[int] = field(default_factory=lambda: array("q"))
     keywords: list[str] = field(default_factory=list)
-    names: list[tuple[str | None, str | None]] = field(default_factory=list)
+    emailids: list[tuple[str | None, str | None]] = field(default_factory=list)
+    """EMAILID and THREADID; empty where the server has none."""
 
     def add(self, shown: list[Shown], *, named: bool) -> None:
-        shared: dict[str, str] = {}
         for one in sorted(shown, key=lambda one: one.uid):
             self.uids.append(one.uid)
             self.flags.append(one.flags)
-            self.keywords.append(shared.setdefault(one.keywords, one.keywords))
+            self.keywords.append(intern(one.keywords))
+            self.keys.append(identity.key(one.internaldate, one.size, one.mark))
+            self.names.append(identity.emailid_key(one.emailid or ""))
             if named:
-                self.names.append((one.emailid, one.threadid))
-                self.keys.append(identity.emailid_key(one.emailid or ""))
-            else:
-                self.keys.append(identity.key(one.internaldate, one.size, one.mark))
+                self.emailids.append((one.emailid, one.threadid))
 
 
 @dataclass(slots=True)
@@ -61,6 +62,15 @@ class _Ours:
     rows: array[int] = field(default_factory=lambda: array("q"))
     contents: array[int] = field(default_factory=lambda: array("q"))
     keys: array[int] = field(default_factory=lambda: array("q"))
+    names: array[int] = field(default_factory=lambda: array("q"))
+
+
+def _pairs(theirs: _Theirs, ours: _Ours) -> list[tuple[int, int]]:
+    """Indexes of what is the same in both: by EMAILID, and of the rest by date, size and Message-ID."""
+    pairs = identity.join(theirs.names, ours.names, ours.contents)
+    for there, here in pairs:
+        theirs.keys[there] = ours.keys[here] = 0
+    return pairs + identity.join(theirs.keys, ours.keys, ours.contents)
 
 
 @dataclass(slots=True)
@@ -83,12 +93,9 @@ class Reset:
         assert server.uidvalidity is not None
         counted = guard.resets(self.folder.resets, self.folder.reset_at, self.now())
         await self._believe(session, server.uidvalidity)
-        named = bool(identity.items(session.capabilities)) and not await self.store.aread(
-            lambda c: identities.without_emailid(c, self.folder.id)
-        )
-        theirs = await self._theirs(session, named=named)
-        ours = await self._ours(named=named, honest=session.quirks.honest_size)
-        pairs = identity.join(theirs.keys, ours.keys, ours.contents)
+        theirs = await self._theirs(session)
+        ours = await self._ours(honest=session.quirks.honest_size)
+        pairs = _pairs(theirs, ours)
         if pairs and not await self._sample_holds(session, theirs, ours, pairs):
             pairs = []
         lost = self.folder.messages - len(pairs)
@@ -111,27 +118,27 @@ class Reset:
                 hint="run the sync again later",
             )
 
-    async def _theirs(self, session: Session, *, named: bool) -> _Theirs:
+    async def _theirs(self, session: Session) -> _Theirs:
         theirs = _Theirs()
+        named = bool(identity.items(session.capabilities))
         box = session.mailbox
         if box is None or not box.exists:
             return theirs
         listed = await session.search()
         if len(listed) != box.exists:
-            theirs.add(await look(session, "1:*", named=named), named=named)
+            theirs.add(await look(session, "1:*"), named=named)
             return theirs
         for piece in listed.split(PIECE * 4):
-            theirs.add([one for one in await look(session, piece, named=named) if one.uid in piece], named=named)
+            theirs.add([one for one in await look(session, piece) if one.uid in piece], named=named)
         return theirs
 
-    async def _ours(self, *, named: bool, honest: bool) -> _Ours:
+    async def _ours(self, *, honest: bool) -> _Ours:
         ours = _Ours()
         above = 0
 
         def read(connection: sqlite3.Connection) -> tuple[list[identities.Row], dict[int, int]]:
             rows = identities.rows(connection, self.folder.id, above, ROWS)
-            ids = () if named else {row.content for row in rows}
-            return rows, identities.marks(connection, ids, identity.mark)
+            return rows, identities.marks(connection, {row.content for row in rows}, identity.mark)
 
         while True:
             rows, marks = await self.store.aread(read)
@@ -141,11 +148,9 @@ class Reset:
             for row in rows:
                 ours.rows.append(row.id)
                 ours.contents.append(row.content)
-                if named:
-                    ours.keys.append(identity.emailid_key(row.emailid))
-                else:
-                    size = row.size if honest else None
-                    ours.keys.append(identity.key(row.internaldate, size, marks.get(row.content, 0)))
+                ours.names.append(identity.emailid_key(row.emailid))
+                size = row.size if honest else None
+                ours.keys.append(identity.key(row.internaldate, size, marks.get(row.content, 0)))
 
     async def _sample_holds(self, session: Session, theirs: _Theirs, ours: _Ours, pairs: list[tuple[int, int]]) -> bool:
         """A sample, fetched whole, has the bytes that the mirror has."""
@@ -180,7 +185,7 @@ class Reset:
         folder = self.folder
 
         def rekeyed(there: int, here: int) -> identities.Rekeyed:
-            names = theirs.names[there] if theirs.names else (None, None)
+            names = theirs.emailids[there] if theirs.emailids else (None, None)
             return ours.rows[here], theirs.uids[there], theirs.flags[there], theirs.keywords[there], *names
 
         def write(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -220,7 +225,7 @@ async def same_messages(store: Store, session: Session, folder: folders.Folder, 
     if ranges:
         picked = random.choices(ranges, [high - low + 1 for low, high in ranges], k=PROBES)
         wanted = UidSet.from_uids(random.randint(low, high) for low, high in picked)
-    shown = {one.uid: one for one in await look(session, wanted, named=False)} if wanted else {}
+    shown = {one.uid: one for one in await look(session, wanted)} if wanted else {}
 
     def read(connection: sqlite3.Connection) -> list[tuple[int, int]]:
         rows = [

@@ -101,6 +101,9 @@ class FakeServer(ScriptedServer):
                 assert link.selected is not None
                 uids = " ".join(map(str, link.selected.messages))
                 await link.send(f"* SEARCH {uids}\r\n".encode())
+            case "UID FETCH" if link.selected is None:
+                await link.ok(command, "no folder is open", "BAD")
+                return
             case "UID FETCH":
                 if not await self._fetch(link, command):
                     return

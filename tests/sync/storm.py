@@ -148,6 +148,6 @@ def letter_of(one: Held) -> Letter:
 
 
 def told(result: FolderResult) -> tuple[object, ...]:
-    """All of a result that can be foretold."""
+    """All of a result that can be foretold, bytes apart."""
     one = result
-    return one.name, one.uidvalidity, one.strategy, one.new, one.changed, one.deleted, one.bytes, one.error
+    return one.name, one.uidvalidity, one.strategy, one.new, one.changed, one.deleted, one.error

@@ -8,9 +8,15 @@ import pytest
 
 from mailsync.imap import limits
 from mailsync.model import FolderResult
-from mailsync.sync import download
+from mailsync.sync import download, folder
 from tests.servers.fake import Box, Command, FakeServer, Fault, Link, Mail, box, letter
 from tests.sync.rig import Rig
+
+
+@pytest.fixture(autouse=True)
+def every_folder_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder is fetched whole by the round trip that opens it; tests/sync/test_folder.py is about those."""
+    monkeypatch.setattr(folder, "SMALL", 0)
 
 
 def quarantined(rig: Rig) -> list[int]:
@@ -170,7 +176,7 @@ async def test_mail_that_arrives_during_the_sync_is_there_after_it(tmp_path: Pat
 
         server.hooks["UID FETCH"] = deliver
         result = await sync_inbox(rig)
-        assert result.new == 7
+        assert result.new == len(server.boxes["INBOX"].messages) > 5
         assert result.strategy == "first"
         assert rig.raw("INBOX") == expected_without(server)
 
@@ -246,6 +252,18 @@ async def test_only_peeks_and_examines(tmp_path: Path) -> None:
         await rig.sync(full=True)
         await rig.verify("INBOX")
         said = {command.verb for _, command in server.commands}
-        assert said == {"CAPABILITY", "LOGIN", "ID", "LIST", "STATUS", "EXAMINE", "UID SEARCH", "UID FETCH", "LOGOUT"}
+        assert said <= {
+            "IDLE",
+            "NOOP",
+            "CAPABILITY",
+            "LOGIN",
+            "ID",
+            "LIST",
+            "STATUS",
+            "EXAMINE",
+            "UID SEARCH",
+            "UID FETCH",
+            "LOGOUT",
+        }
         fetches = [command.text for _, command in server.commands if command.verb == "UID FETCH"]
         assert not [text for text in fetches if b"BODY[" in text or (b"RFC822" in text and b"RFC822.SIZE" not in text)]

@@ -152,7 +152,7 @@ def flag_sets(mirror: Mirror) -> FlagSets:
 @given(MAILBOX, MAILBOX, st.booleans())
 def test_searches_find_every_difference_of_flags_and_nothing_else(mirror: Mirror, server: Mirror, lazily: bool) -> None:
     known = flag_sets(mirror)
-    assert plan.searchable(known, FLAGS)
+    assert plan.searchable(known, FLAGS, lists_keywords=True)
     asked = plan.questions(known, FLAGS, None if lazily else UidSet.from_uids(mirror), len(mirror))
     common = UidSet.from_uids(mirror) & UidSet.from_uids(server)
     found = plan.differing(asked, [answer(one.criterion, server) for one in asked], common)
@@ -161,10 +161,13 @@ def test_searches_find_every_difference_of_flags_and_nothing_else(mirror: Mirror
 
 def test_where_searches_would_miss_a_keyword() -> None:
     known = flag_sets({1: (0, "$Label1")})
-    assert not plan.searchable(known, ("\\Seen",))  # no list at all
-    assert not plan.searchable(known, FLAGS[:5])  # a list without a keyword that is in use
-    assert not plan.searchable(known, (*FLAGS, "odd]word"))  # one that cannot be asked for
-    assert plan.searchable(known, [name.upper() for name in FLAGS])
+    for lists_keywords in (True, False):
+        assert not plan.searchable(known, ("\\Seen",), lists_keywords=lists_keywords)  # no list at all
+        assert not plan.searchable(known, FLAGS[:5], lists_keywords=lists_keywords)  # it lacks one that is in use
+        assert not plan.searchable(known, (*FLAGS, "odd]word"), lists_keywords=lists_keywords)  # not to be asked for
+        assert plan.searchable(known, [name.upper() for name in FLAGS], lists_keywords=lists_keywords)
+        # Where no message has a keyword, a list of the system flags says nothing about new ones.
+        assert plan.searchable(flag_sets({}), FLAGS[:5], lists_keywords=lists_keywords) == lists_keywords
 
 
 def test_searches_pay_in_large_folders_only() -> None:
