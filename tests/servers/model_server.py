@@ -202,7 +202,7 @@ class ModelServer(ScriptedServer):
             f"OK [UIDVALIDITY {folder.uidvalidity}] valid",
             f"OK [UIDNEXT {folder.uidnext}] next",
         ]
-        if "CONDSTORE" in offered:
+        if offered & {"CONDSTORE", "XYMHIGHESTMODSEQ"}:  # Yahoo tells it and cannot be asked about it
             lines.append(f"OK [HIGHESTMODSEQ {folder.modseq}] highest")
         if "OBJECTID" in offered:
             lines.append(f"OK [MAILBOXID ({folder.mailboxid})] id")
