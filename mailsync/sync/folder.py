@@ -22,6 +22,7 @@ from mailsync.store.database import Store
 from mailsync.sync import download, guard, plan
 from mailsync.sync.certify import certify
 from mailsync.sync.download import Download
+from mailsync.sync.gmail import keep_labels
 from mailsync.sync.moves import Moves
 from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
 from mailsync.sync.questions import PIECE, Questions
@@ -108,6 +109,7 @@ class FolderSync:
         if len(got) != box.exists or self.stopping():
             return None
         await self._settle_flags(session, Questions(self.store, session, folder, box, self.now))
+        await keep_labels(session, self.store, self.account_id, folder.id, new=got)
         await self._finish(session, server)
         return await self._counted(session)
 
@@ -160,8 +162,13 @@ class FolderSync:
         await self._settle_flags(session, questions)
         if self.stopping():
             raise Interrupted
+        by_modseq = stored.highestmodseq if choice.strategy == "condstore" and not reselected else None
+        relabelled = await keep_labels(
+            session, self.store, self.account_id, folder.id, since=by_modseq, new=changes.fetch, counts=bool(changes)
+        )
+        self.result.changed += relabelled
         # Gmail moves HIGHESTMODSEQ before the change can be seen: what is found now is asked about once more.
-        lags = bool(changes) and choice.strategy == "condstore" and "X-GM-EXT-1" in session.capabilities
+        lags = bool(changes or relabelled) and choice.strategy == "condstore" and "X-GM-EXT-1" in session.capabilities
         checkpoint = (
             Numbers(server.uidvalidity, server.uidnext, stored.highestmodseq, server.messages) if lags else server
         )
@@ -240,6 +247,7 @@ class FolderSync:
         await self._settle_flags(session, questions)
         if self.stopping():
             raise Interrupted
+        await keep_labels(session, self.store, self.account_id, folder.id, new=listed)
         await self._finish(session, server, full_scan=True)
         return await self._counted(session)
 
@@ -382,6 +390,7 @@ class FolderSync:
         else:
             got = await self.download.above(session, first)
         if got.max is not None:
+            await keep_labels(session, self.store, self.account_id, folder.id, uids=got, new=got)
             highest, exists = got.max, box.exists
             await self.store.awrite(
                 lambda c: folders.note_arrivals(c, self.folder.id, highest + 1, exists), durable=True
