@@ -26,6 +26,9 @@ SINGLE = 50
 """Arrivals up to this many are told one by one, more as one line."""
 HEADER_SECONDS = 1.0
 """How long a line waits for the header of a new message to be read."""
+NAMED = 3
+"""Folders up to this many are named, more are counted."""
+WAYS = {"notify": "NOTIFY", "idle": "IDLE", "poll": "polling"}
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +45,14 @@ def watch(ctx: typer.Context, names: Accounts = None, folder: Folders = None, as
     with store.read() as connection:
         seq = activity.last_seq(connection)
     engine = _embedded(shared, config, store)
+    ways: dict[str, str] = {}
     try:
-        for entry in _entries(store, seq, engine):
-            if entry.account in chosen and (not folder or entry.folder in folder):
-                _tell(store, entry, as_json=as_json)
+        for entries in _changes(store, seq, engine):
+            for account in chosen:
+                _tell_ways(store, account, ways, as_json=as_json)
+            for entry in entries:
+                if entry.account in chosen and (not folder or entry.folder in folder):
+                    _tell(store, entry, as_json=as_json)
     finally:
         if engine is not None:
             engine.stop()
@@ -74,7 +81,8 @@ def _embedded(shared: Context, config: Config, store: Store) -> Any:
     return engine
 
 
-def _entries(store: Store, seq: int, engine: Any) -> Iterator[Entry]:
+def _changes(store: Store, seq: int, engine: Any) -> Iterator[list[Entry]]:
+    """After each change of the store, what happened (which may be nothing to tell of)."""
     version = -1
     while engine is None or engine.running:
         current = store.data_version()
@@ -84,11 +92,29 @@ def _entries(store: Store, seq: int, engine: Any) -> Iterator[Entry]:
         version = current
         with store.read() as connection:
             found = activity.after(connection, seq)
-        for entry in found:
-            seq = entry.seq
-            yield entry
         if found:
-            version = -1
+            seq, version = found[-1].seq, -1
+        yield found
+
+
+def _tell_ways(store: Store, account: str, known: dict[str, str], *, as_json: bool) -> None:
+    """A line when an account is watched otherwise than `known` says, which is brought up to date."""
+    with store.read() as connection:
+        ways = watching.ways(connection, account)
+    detail = ", ".join(f"{_named(names)} by {WAYS[way]}" for way, names in ways.items())
+    if detail == known.get(account, ""):
+        return
+    known[account] = detail
+    at, count = iso(time.time()), sum(map(len, ways.values()))
+    if as_json:
+        document: dict[str, Any] = {"at": at, "account": account, "folder": "", "type": "watching", "count": count}
+        emit_line(document | {"bytes": 0, "uids": "", "detail": detail, "ways": ways})
+    else:
+        say(f"{at}  {account}  watching  {detail or 'nothing for now'}")
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(safe_text(name) for name in names) if len(names) <= NAMED else f"{len(names):,} folders"
 
 
 def _tell(store: Store, entry: Entry, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What `watch` tells of a change: the messages an entry of `activity` is about."""
+"""What `watch` tells: the messages an entry of `activity` is about, and how folders are watched."""
 
 from __future__ import annotations
 
@@ -32,3 +32,16 @@ def messages(connection: sqlite3.Connection, entry: Entry, uids: Sequence[int]) 
         (entry.account, entry.folder, *uids),
     )
     return [Arrived(str(row[0]), *row[1:]) for row in rows]
+
+
+def ways(connection: sqlite3.Connection, account: str) -> dict[str, list[str]]:
+    """Names of the folders of an account that are watched now, by 'notify', 'idle' or 'poll'."""
+    found: dict[str, list[str]] = {}
+    rows = connection.execute(
+        """SELECT f.watch, f.name FROM folders f JOIN accounts a ON a.id = f.account_id
+           WHERE a.name = ? AND f.watch <> '' AND f.gone_at IS NULL ORDER BY f.name""",
+        (account,),
+    )
+    for watch, name in rows:
+        found.setdefault(watch, []).append(name)
+    return found
