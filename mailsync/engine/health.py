@@ -180,9 +180,10 @@ def _database(facts: Facts, around: Surroundings) -> Iterator[Check]:
         detail = f"its write-ahead log has grown to {size(around.wal_bytes)}"
         yield Check("database", "warn", detail, "another program keeps a transaction open on it: end that one")
     elif facts.schema_version:
-        read = "read through without a fault, " if around.damage is not None else ""
+        read = ", read through without a fault" if around.damage is not None else ""
         current = "" if facts.schema_version == schema.VERSION else f" of {schema.VERSION}"
-        detail = f"{read}schema {facts.schema_version}{current}, {size(facts.free_bytes)} to be used again"
+        unused = f", {size(facts.free_bytes)} of it unused" if facts.free_bytes else ""
+        detail = f"{size(facts.page_bytes)}{unused}, schema {facts.schema_version}{current}{read}"
         yield Check("database", "pass", detail)
 
 

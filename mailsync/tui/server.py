@@ -11,20 +11,26 @@ from mailsync.tui.drawing import clean, wrap
 
 Piece = tuple[str, str]
 """(text, ink)."""
-PROBED = ("search", "qresync", "idle", "connections")
-"""What a server is asked about at first contact, by the names of the findings."""
+PROBED = {"search": "SEARCH", "qresync": "QRESYNC", "idle": "IDLE", "connections": "Connections"}
+"""What was found by trying, by the names of the findings, and what it is called here."""
 LABEL = 14
 """Cells of the labels before the values."""
 
 
 def lines(check: Check | None, facts: Facts, width: int, now: float) -> list[list[Piece]]:
-    """The check in full, then the account's server, folded to `width` cells."""
-    found: list[list[Piece]] = []
-    if check is not None:
-        found += _check(check, width)
-    account = next((each for each in facts.accounts if check is not None and each.name == check.account), None)
-    if account is not None:
-        found += [[], *_server(account, facts, width, now)]
+    """The check in full, then its account's server, or all servers for one of no account; in `width` cells."""
+    if check is None:
+        return []
+    found = [*_check(check, width), []]
+    if not check.account:
+        for account in facts.accounts:
+            style = states.look(account.state)
+            server = [(f"  {part}", "muted") for part in wrap(clean(account.server), max(12, width - 2))]
+            found += [[(f"{style.glyph} ", style.ink), (clean(account.name), "strong"), (f"  {style.word}", style.ink)]]
+            found += [[piece] for piece in server] if account.server else []
+    for account in facts.accounts:
+        if account.name == check.account:
+            found += _server(account, facts, width, now)
     return found
 
 
@@ -47,7 +53,7 @@ def _server(account: Account, facts: Facts, width: int, now: float) -> Iterator[
     yield from _field("Server", account.server or "not seen yet", width)
     yield from _field("State", f"{style.glyph} {style.word}{since}{resumes}", width)
     if account.line:
-        yield from _field("Line", account.line, width)
+        yield from _field("Compression", account.line, width)
     today = facts.received_today.get(account.name)
     if today is not None:
         yield from _field("Received", f"{wording.size(today)} today", width)
@@ -60,7 +66,7 @@ def _server(account: Account, facts: Facts, width: int, now: float) -> Iterator[
     for name in PROBED:
         for probe in probes:
             if probe.name == name:
-                yield from _field(name.title(), probe.value, width)
+                yield from _field(PROBED[name], probe.value, width)
     if account.capabilities:
         yield from _field("Capabilities", account.capabilities, width)
 

@@ -34,8 +34,8 @@ CONNECTIONS: dict[str, Look] = {
     "disconnected": Look("○", "closed", "muted"),
     "connecting": Look("◔", "connecting", "accent"),
     "authenticated": Look("◑", "signed in", "accent"),
-    "selected": Look("◐", "working", "accent"),
-    "idle": Look("●", "waiting", "good"),
+    "selected": Look("◐", "selected", "accent"),
+    "idle": Look("●", "idle", "good"),
     "error": Look("✕", "error", "bad", True),
 }
 CHECKS: dict[str, Look] = {

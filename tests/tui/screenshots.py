@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mailsync.config.load import load_config
@@ -19,7 +20,8 @@ from mailsync.demo.server import DemoServer, write_demo_config
 from mailsync.engine.engine import Engine
 from mailsync.model import AccountState
 from mailsync.privacy.consent import SCOPES
-from mailsync.store import accounts, consents, folders, jobs
+from mailsync.privacy.log import FILE_NAME
+from mailsync.store import accounts, connections, consents, folders, health, jobs
 from mailsync.store.database import Store
 from mailsync.tui.app import MailsyncApp
 from tests.tui.driving import settle
@@ -29,6 +31,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
     ("dashboard", (150, 42), ()),
     ("mail", (150, 42), ("2", "tab", "j")),
+    ("health", (150, 42), ("3", "j", "j", "j", "j")),
     ("narrow", (80, 24), ()),
     ("help", (110, 36), ("question_mark",)),
 )
@@ -70,6 +73,31 @@ def as_watching(store: Store, names: list[tuple[str, str]]) -> None:
             present = folders.present(connection, accounts.id_of(connection, name))
         inbox = present["INBOX"].id
         store.write(lambda c, inbox=inbox: folders.set_watch(c, inbox, "idle")).result()  # type: ignore[misc]
+        store.write(lambda c, name=name: connected(c, name)).result()  # type: ignore[misc]
+    at = NOW - timedelta(seconds=30)
+    lines = [f"timestamp={at:%Y-%m-%dT%H:%M:%SZ} level=info logger=engine event=engine_started\n"]
+    for name, _ in names:
+        at += timedelta(seconds=3)
+        lines.append(
+            f"timestamp={at:%Y-%m-%dT%H:%M:%SZ} level=info logger=engine event=sync_finished account={name} ok=true\n"
+        )
+    (store.path.parent / FILE_NAME).write_text("".join(lines), "utf-8")
+
+
+def connected(connection: sqlite3.Connection, name: str) -> None:
+    """One connection that watches, and one that has just synced."""
+    for purpose, state, folder, received in (("watch", "idle", "INBOX", 4_213), ("sync", "selected", "Sent", 182_344)):
+        row = connections.add(connection, name, purpose, "connecting", NOW.timestamp())
+        connections.note(
+            connection,
+            row,
+            NOW.timestamp(),
+            purpose=purpose,
+            state=state,
+            folder=folder,
+            compressed=False,
+            received=received,
+        )
 
 
 class Running:
@@ -101,6 +129,7 @@ def main() -> None:
     os.environ["TZ"] = "UTC"
     time.tzset()
     FOLDER.mkdir(exist_ok=True)
+    health.room = lambda folder: 412_000_000_000  # the disk of a picture
     with tempfile.TemporaryDirectory(prefix="mailsync-screenshots-") as folder:
         with DemoServer(now=NOW, arrivals=None) as server:
             os.environ.update(server.environment)
