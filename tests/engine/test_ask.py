@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from mailsync.config.models import Config
-from mailsync.engine import engine as engine_module
 from mailsync.engine.ask import ask
 from mailsync.engine.engine import Engine
 from mailsync.errors import OwnedElsewhere
 from mailsync.store import consents, jobs
 from mailsync.store.database import Store
 from mailsync.store.lock import owner
+from mailsync.sync import monitor
 from tests.engine import driver
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import Command, FakeServer, Link, box
@@ -119,7 +119,7 @@ def test_an_engine_that_stays_does_not_try_a_wrong_password_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither its schedule nor its monitor: servers lock out whoever keeps trying. A person may."""
-    monkeypatch.setattr(engine_module, "MONITOR_SECONDS", 0.05)
+    monkeypatch.setattr(monitor, "LOOK_SECONDS", 0.05)
     with FakeServer({"INBOX": box(5)}) as server:
         config = driver.config_for(server.port, "alice", sync_interval=1)
         assert run(store, config).status == "completed"  # so that there is a folder to watch
