@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from mailsync.imap.responses import NOTHING, Fetch, Value, as_number, as_text
-from mailsync.imap.tokens import Kind, Scanner, read_value
+from mailsync.imap.tokens import Kind, Scanner, atom_value, read_value
 from mailsync.imap.uidset import MAX_UID
 
 _FLAGS = rb'FLAGS \(([^()"{\r\n]{0,1000})\)'
@@ -215,7 +215,10 @@ class _Reader:
         value: Value = None
         problem = ""
         if not _NO_VALUE.match(scanner.line, scanner.pos):
-            value, problem = read_value(scanner, self._depth, _KNOWN if label in _STRUCTURES else None)
+            stop = _KNOWN if label in _STRUCTURES else None
+            # Labels are names, also those that look like a number or NIL.
+            atom = as_text if label == "X-GM-LABELS" else atom_value
+            value, problem = read_value(scanner, self._depth, stop, atom)
         elif not is_text:
             problem = "a value is missing"
         if is_text and isinstance(value, bytes) and scanner.pos and not _AFTER_TEXT.match(scanner.line, scanner.pos):

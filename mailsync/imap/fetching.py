@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import chain
 
-from mailsync.errors import CommandRefused, MailsyncError, ProtocolError
+from mailsync.errors import CommandRefused, MailsyncError, ProtocolError, Throttled
+from mailsync.imap import throttle
+from mailsync.imap.line import NOT_THROTTLED
 from mailsync.imap.protocol import Pending, Protocol
-from mailsync.imap.responses import Fetch, Response, Vanished
+from mailsync.imap.responses import Fetch, Response, Tagged, Vanished
 from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.text import safe_text
 
@@ -21,8 +24,9 @@ class FetchStream:
     A batch is handed on as soon as it is whole, or when everything asked for has been answered; when the line breaks,
     what came before is handed on, then the error raised. While two batches wait for the consumer, reading from the
     socket stops. A tagged NO does not end the stream (some of the messages may be gone, RFC 2180 section 4.1):
-    `refusals` collects what was said, and whoever asked compares what came with what was asked. Leaving the loop early
-    closes the connection, since answers are still on their way.
+    `refusals` collects what was said, and whoever asked compares what came with what was asked. What a server with
+    MESSAGELIMIT left out is asked for again. Leaving the loop early closes the connection, since answers are still on
+    their way.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class FetchStream:
         self._depth = depth
         self._ready: list[Fetch] = []
         self._ready_bytes = 0
-        self._pending: list[Pending] = []
+        self._pending: list[tuple[Pending, UidSet | str]] = []
         self._wake = asyncio.Event()
 
     def _accept(self, response: Response) -> bool:
@@ -74,7 +78,7 @@ class FetchStream:
             line = b"UID FETCH %s (%s)%s" % (str(uids).encode(), self._items, self._modifier)
             pending = self._protocol.begin("UID FETCH", line, accept=self._accept, ahead=ahead)
             pending.future.add_done_callback(lambda _: self._wake.set())
-            self._pending.append(pending)
+            self._pending.append((pending, uids))
 
     async def __aiter__(self) -> AsyncIterator[list[Fetch]]:
         failure: MailsyncError | None = None
@@ -84,8 +88,8 @@ class FetchStream:
             while self._pending:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._pending and self._pending[0].future.done():
-                    self._judge(self._pending.pop(0))
+                while self._pending and self._pending[0][0].future.done():
+                    self._judge(*self._pending.pop(0))
                     self._send()
                 if self._ready_bytes >= self._batch_bytes or (self._ready and not self._pending):
                     yield self._take()
@@ -94,7 +98,7 @@ class FetchStream:
             # What came whole before the line broke is not asked for again: a bad line has to lead somewhere.
             failure = error
         finally:
-            if not finished and any(not pending.future.done() for pending in self._pending):
+            if not finished and any(not pending.future.done() for pending, _ in self._pending):
                 self._protocol.fail(ProtocolError("a FETCH was left before its end", scope="folder"))
         if failure is not None:
             if self._ready:
@@ -106,9 +110,35 @@ class FetchStream:
         self._protocol.resume()
         return batch
 
-    def _judge(self, pending: Pending) -> None:
+    def _judge(self, pending: Pending, uids: UidSet | str) -> None:
         answer = pending.future.result()
+        code = answer.code.name if answer.code else None
+        if code == "MESSAGELIMIT":
+            rest = list(_left_over(answer, uids))
+            self._sets = chain(rest, self._sets)
+            if rest:
+                return
+        text = safe_text(answer.text, 200)
+        if answer.status != "OK":
+            seconds = throttle.hint(answer.text, code)
+            if seconds is not None and code not in NOT_THROTTLED:
+                raise Throttled(f"the server asks us to slow down: {text}", resume_after=seconds)
         if answer.status == "NO":
-            self.refusals.append(safe_text(answer.text, 200))
+            self.refusals.append(text)
         elif answer.status == "BAD":
-            raise CommandRefused(f"the server does not understand FETCH: {safe_text(answer.text, 200)}")
+            raise CommandRefused(f"the server does not understand FETCH: {text}")
+
+
+def _left_over(answer: Tagged, uids: UidSet | str) -> Iterator[UidSet]:
+    """What a server with MESSAGELIMIT (RFC 9738 section 3.1) has not looked at, in pieces it may like better.
+
+    It works from the highest UID down; the code has its limit and, unless it refused all, the lowest UID it came to.
+    """
+    asked = uids if isinstance(uids, UidSet) else UidSet.parse(uids)
+    words = [int(word) for word in answer.code.words() if word.isdigit()] if answer.code else []
+    if len(words) > 1:
+        left = asked & UidSet([(1, words[1] - 1)]) if words[1] > 1 else EMPTY
+        if len(left) < len(asked):
+            yield from [left] if left else []
+    elif words and words[0] and len(asked) > words[0] and answer.status != "OK":
+        yield from asked.split(words[0])

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from mailsync.imap.mailboxes import Mailbox
 
 
+NOT_THROTTLED = frozenset({"UNAVAILABLE", "INUSE"})
+"""Response codes that ask for a pause at sign-in only: one broken folder or message (Yahoo) can be UNAVAILABLE for
+ever, and the account goes on without it."""
+
+
 class Line:
     """One connection and what is known of its server."""
 
@@ -98,6 +103,10 @@ class Line:
         self.check(answer, pending.name)
         return answer
 
+    def misunderstood(self, answer: Tagged) -> bool:
+        """BAD, and not because we are too fast: what was asked for has to be asked for otherwise."""
+        return answer.status == "BAD" and throttle.hint(answer.text, answer.code.name if answer.code else None) is None
+
     def check(self, answer: Tagged, name: str) -> None:
         """Raise CommandRefused (NO), ProtocolError (BAD) or Throttled unless the answer is OK."""
         if answer.status == "OK":
@@ -105,8 +114,7 @@ class Line:
         text = safe_text(answer.text, 200)
         code = answer.code.name if answer.code else None
         seconds = throttle.hint(answer.text, code)
-        # One broken folder can be UNAVAILABLE for ever; the account goes on without it.
-        if seconds is not None and code not in ("UNAVAILABLE", "INUSE"):
+        if seconds is not None and code not in NOT_THROTTLED:
             raise Throttled(f"the server asks us to slow down: {text}", resume_after=seconds)
         if answer.status == "BAD":
             raise ProtocolError(f"the server does not understand {name}: {text}", scope="folder")

@@ -114,7 +114,7 @@ async def list_folders(line: Line, *, status: bool = True, sizes: bool = False) 
         groups = _return_options(line, status=status, sizes=sizes)
         text = f" RETURN ({' '.join(filter(None, groups.values()))})" if groups else ""
         answer = await line.protocol.finish(line.protocol.begin("LIST", b'LIST "" "*"' + text.encode(), accept=accept))
-        if answer.status == "OK" or not groups:
+        if answer.status == "OK" or not groups or (answer.status == "BAD" and not line.misunderstood(answer)):
             break
         line.without |= {next(iter(groups))}
     line.check(answer, "LIST")
@@ -176,7 +176,7 @@ async def fill_status(line: Line, folders: Sequence[Listed], *, sizes: bool = Fa
                 await line.protocol.finish(pending)
             waiting.append(pending)
         answers = [await line.protocol.finish(pending) for pending in waiting]
-        if EXTRAS not in line.without and any(answer.status == "BAD" for answer in answers):
+        if EXTRAS not in line.without and any(map(line.misunderstood, answers)):
             line.without |= {EXTRAS}
             items = status_items(line)
             await fill_status(line, [listed for listed in part if not listed.status])
@@ -206,7 +206,7 @@ async def status(line: Line, raw_name: bytes) -> dict[str, int] | None:
     listed = Listed(ListEntry(frozenset(), None, raw_name))
     items = status_items(line)
     answer = await line.protocol.finish(_begin_status(line, listed, items)[0])
-    if answer.status == "BAD" and items != status_items(line, plain=True):
+    if line.misunderstood(answer) and items != status_items(line, plain=True):
         line.without |= {EXTRAS}
         return await status(line, raw_name)
     if answer.status == "NO" and (answer.code is None or answer.code.name == "NONEXISTENT"):
@@ -223,15 +223,16 @@ async def examine(
 ) -> Mailbox:
     """Open a folder read-only (law 4); CommandRefused when the server will not.
 
-    `since` is the UIDVALIDITY and MODSEQ of the checkpoint, `known` the UIDs held: with QRESYNC enabled the server then
-    tells in `changed` and `vanished` what became of the folder meanwhile (RFC 7162 section 3.2.5), nothing when the
-    UIDVALIDITY is another one. A parameter that the server answers with BAD is not used again on this connection.
+    `since` is the UIDVALIDITY and MODSEQ of the checkpoint: with QRESYNC enabled the server then tells in `changed` and
+    `vanished` what became of the folder meanwhile (RFC 7162 section 3.2.5), nothing when the UIDVALIDITY is another
+    one. `known` limits that to these UIDs, so without it arrivals are told too. A parameter that the server answers
+    with BAD is not used again on this connection.
     """
     while True:
         extension, words = parameter(line, since, known)
         pending, box, _ = begin_examine(line, raw_name, words, tells=extension == "QRESYNC")
         answer = await line.protocol.finish(pending)
-        if answer.status != "BAD" or not extension:
+        if not line.misunderstood(answer) or not extension:
             line.check(answer, pending.name)
             return box
         line.latch_off(extension)

@@ -69,7 +69,7 @@ class Opening:
             if answer.status == "OK":
                 return self._box
             await self._discard()
-            if answer.status != "BAD" or not self._extension:
+            if not self._line.misunderstood(answer) or not self._extension:
                 self._line.check(answer, self._pending.name)
             self._line.latch_off(self._extension)
             self.stream = self._new_stream()

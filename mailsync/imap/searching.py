@@ -16,8 +16,9 @@ PIECE = 1 << 30
 class _Question:
     """One UID SEARCH and what was answered."""
 
-    def __init__(self, line: Line, criteria: str, returns: str) -> None:
+    def __init__(self, line: Line, criteria: str, returns: str, *, alone: bool = True) -> None:
         self.found = EMPTY
+        self._alone = alone
         self.count: int | None = None
         self.criteria = criteria
         self.extended = bool(returns) and line.offers("ESEARCH")
@@ -27,11 +28,13 @@ class _Question:
 
     def _accept(self, response: Response) -> bool:
         match response:
-            case Search(uids=uids) if self._protocol.is_next(self.pending):
+            # A plain answer names no question, and Dovecot gives several before it says OK to the first: in pipelined
+            # searches each answer is for the first question that has none yet.
+            case Search(uids=uids) if self._protocol.is_next(self.pending) if self._alone else self.count is None:
                 self.found |= uids
                 self.count = len(self.found)
             case ESearch(tag=tag) if tag == self.pending.tag or (tag is None and self._protocol.is_next(self.pending)):
-                self.found |= response.all or EMPTY
+                self.found |= response.all or response.partial or EMPTY
                 self.count = response.count if response.count is not None else len(self.found)
             case _:
                 return False
@@ -61,11 +64,11 @@ async def search_many(line: Line, criteria: Sequence[str]) -> list[UidSet]:
 
 
 async def _ask(line: Line, criteria: Sequence[str]) -> list[UidSet]:
-    questions = [_Question(line, one, "ALL") for one in criteria]
+    questions = [_Question(line, one, "ALL", alone=len(criteria) == 1) for one in criteria]
     answers = [await line.protocol.finish(question.pending) for question in questions]
     found: list[UidSet] = []
     for question, answer in zip(questions, answers, strict=True):
-        if answer.status == "BAD" and question.extended:
+        if line.misunderstood(answer) and question.extended:
             question, answer = await _plainly(line, question.criteria)
         line.check(answer, "SEARCH")
         found.append(question.found | await _beyond(line, question, answer))
@@ -101,7 +104,20 @@ async def count(line: Line, criteria: str) -> int | None:
         return None
     question = _Question(line, criteria, "COUNT")
     answer = await line.protocol.finish(question.pending)
-    if answer.status == "BAD":
+    if line.misunderstood(answer):
         question, answer = await _plainly(line, criteria)
     line.check(answer, "SEARCH")
     return question.count
+
+
+async def newest(line: Line, most: int, criteria: str = "ALL") -> UidSet | None:
+    """The `most` highest UIDs of those that meet `criteria` (PARTIAL, RFC 9394); None where that is not offered."""
+    if not line.offers("PARTIAL") or not line.offers("ESEARCH"):
+        return None
+    question = _Question(line, criteria, f"PARTIAL -1:-{most}")
+    answer = await line.protocol.finish(question.pending)
+    if line.misunderstood(answer):
+        line.latch_off("PARTIAL")
+        return None
+    line.check(answer, "SEARCH")
+    return question.found

@@ -155,6 +155,10 @@ class Session(Line):
         """How many messages meet `criteria`; None where the server cannot count without listing (no ESEARCH)."""
         return await searching.count(self, criteria)
 
+    async def newest(self, most: int, criteria: str = "ALL") -> UidSet | None:
+        """The `most` highest UIDs that meet `criteria`; None where the server cannot tell them alone (no PARTIAL)."""
+        return await searching.newest(self, most, criteria)
+
     async def search_uids(self) -> UidSet:
         """All UIDs of the open folder by UID SEARCH."""
         return await searching.search(self)

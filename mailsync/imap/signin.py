@@ -7,6 +7,7 @@ CAPABILITY is asked again always; where the sign-in's own answer tells them too,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mailsync import __version__
@@ -43,10 +44,15 @@ class Introduction:
             line.protocol.listener = listener
             self._take_code(answer.code)
         line.states.move("authenticated")
+        alone = line.quirks.pipeline < 3
+        waiting: list[Pending] = []
         capabilities = self._ask_capabilities()
-        if not self._told or line.quirks.pipeline < 3:
+        if not self._told or alone:
             await self._answered(capabilities)
-        waiting = [self._introduce()] if "ID" in line.capabilities else []
+        if "ID" in line.capabilities:
+            waiting.append(self._introduce())
+            if alone:
+                await line.protocol.finish(waiting[-1])
         if wanted := self._extensions():
             waiting.append(self._enable(wanted))
         if not capabilities.future.done():
@@ -74,7 +80,10 @@ class Introduction:
         """Quirks by all that is known of the server so far."""
         line = self._line
         matched = quirks.match(line.endpoint.host, line.greeting.text, line.server_id, line.advertised)
-        line.quirks = quirks.override(quirks.combine(matched, self._known), self._settings)
+        combined = quirks.combine(matched, self._known)
+        if "UIDONLY" in line.enabled:
+            combined = replace(combined, window=False)  # with it Yahoo shows the whole folder
+        line.quirks = quirks.override(combined, self._settings)
         line.learn(line.advertised)
 
     async def _answered(self, pending: Pending) -> Tagged:

@@ -7,7 +7,7 @@ are read with a stack and not by recursion.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from mailsync.imap.responses import Value, as_text
@@ -132,8 +132,13 @@ def atom_value(raw: bytes) -> Value:
     return as_text(raw)
 
 
-def read_value(scanner: Scanner, depth: int, stop: re.Pattern[bytes] | None = None) -> tuple[Value, str]:
-    """One value, and what is wrong with it (nothing: an empty text).
+def read_value(
+    scanner: Scanner,
+    depth: int,
+    stop: re.Pattern[bytes] | None = None,
+    atom: Callable[[bytes], Value] = atom_value,
+) -> tuple[Value, str]:
+    """One value, and what is wrong with it (nothing: an empty text). `atom` makes a value of an unquoted word.
 
     An unquoted atom that matches `stop` inside a list means that the list was never closed: it ends there. A list
     nested more than `depth` deep is walked over and comes back as None.
@@ -142,7 +147,7 @@ def read_value(scanner: Scanner, depth: int, stop: re.Pattern[bytes] | None = No
     if kind is Kind.STRING:
         return raw, ""
     if kind is Kind.ATOM:
-        return atom_value(raw), ""
+        return atom(raw), ""
     if kind is not Kind.OPEN:
         return None, "a value is missing"
     stack: list[list[Value]] = [[]]
@@ -166,7 +171,7 @@ def read_value(scanner: Scanner, depth: int, stop: re.Pattern[bytes] | None = No
             scanner.go_back(mark)
             break
         elif not too_deep:
-            stack[-1].append(raw if kind is Kind.STRING else atom_value(raw))
+            stack[-1].append(raw if kind is Kind.STRING else atom(raw))
     if too_deep:
         return None, f"nested more than {depth} deep"
     while len(stack) > 1:
