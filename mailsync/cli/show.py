@@ -64,12 +64,21 @@ def show(
 
 
 def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
-    """A message and its bytes. NotFound for no such message, MessageFailed for one whose bytes could not be had."""
-    from mailsync.store import reading
+    """A message and its bytes, which are fetched now if they were left on the server for their size.
+
+    NotFound for no such message, MessageFailed for one whose bytes cannot be had.
+    """
+    from mailsync.store import reading, selection
 
     number = int(message_id) if message_id.isascii() and message_id.isdecimal() and len(message_id) < 20 else 0
-    with shared.store().read() as connection:
-        message = reading.find(connection, number) if 0 < number <= _LARGEST_ID else None
+    number = number if number <= _LARGEST_ID else 0
+    store = shared.store()
+    with store.read() as connection:
+        withheld = selection.find_withheld(connection, number) is not None
+    if withheld:
+        _fetch(shared, number)
+    with store.read() as connection:
+        message = reading.find(connection, number) if number else None
         if message is None:
             raise NotFound(f"no message {message_id}", hint="ids are in the first column of the view `mail`")
         content = reading.raw(connection, message)
@@ -80,6 +89,19 @@ def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
             hint="the next sync tries again; UID and flags are known",
         )
     return message, content
+
+
+def _fetch(shared: Context, number: int) -> None:
+    """Ask the engine for the bytes of a message that was too large for the mirror."""
+    from mailsync.engine.ask import ask
+
+    output.note(f"message {number} is larger than max_size: fetching it")
+    job = ask(shared.config, shared.store(), shared.data_dir, "fetch", {"message": number})
+    if job.status != "completed":
+        raise MessageFailed(
+            f"message {number} is larger than max_size, and could not be fetched now: {job.error}",
+            hint=job.error_hint or "try again when the account can be reached",
+        )
 
 
 def document(message: StoredMessage, content: bytes, parsed: Parsed) -> dict[str, Any]:

@@ -42,17 +42,19 @@ def read(shared: Context) -> dict[str, Any]:
     """The `status` document."""
     from mailsync.model import iso
     from mailsync.privacy import consent
-    from mailsync.store import consents, overview
+    from mailsync.store import consents, labels, overview
     from mailsync.store.lock import owner
 
     engine = owner(shared.data_dir)
     stored: dict[str, AccountOverview] = {}
     granted: dict[str, frozenset[str]] = {}
+    virtual: dict[str, list[tuple[str, int, int]]] = {}
     configured = shared.config.accounts
     if shared.has_store:
         with shared.store().read() as connection:
             stored = {account.name: account for account in overview.accounts(connection)}
             granted = {name: consents.granted(connection, name) for name in {*configured, *stored}}
+            virtual = {account.name: labels.virtual(connection, account.id) for account in stored.values()}
     accounts = []
     for name in dict.fromkeys([*configured, *stored]):
         account = stored.get(name)
@@ -76,7 +78,10 @@ def read(shared: Context) -> dict[str, Any]:
                 "last_sync": iso(account.last_sync_at) if account else None,
                 "error": account.error if account else None,
                 "hint": hint or (account.error_hint if account else None) or None,
-                "folders": [_folder(folder, bool(engine)) for folder in account.folders] if account else [],
+                "folders": [
+                    *(_folder(folder, bool(engine)) for folder in (account.folders if account else ())),
+                    *(_virtual(*label) for label in virtual.get(name, ())),
+                ],
             }
         )
     return {
@@ -95,6 +100,7 @@ def _folder(folder: FolderOverview, running: bool) -> dict[str, Any]:
     proof = folder.certificate
     return {
         "name": folder.name,
+        "virtual": False,
         "special_use": folder.special_use,
         "messages": folder.messages,
         "unread": folder.unread,
@@ -125,6 +131,15 @@ def _folder(folder: FolderOverview, running: bool) -> dict[str, Any]:
     }
 
 
+def _virtual(name: str, messages: int, unread: int) -> dict[str, Any]:
+    """A label as a folder: what it shows is mirrored, and counted, elsewhere."""
+    known = {"name": name, "virtual": True, "messages": messages, "unread": unread}
+    absent = dict.fromkeys(
+        ("last_sync", "next_sync", "strategy", "why", "watch", "error", "hint", "server_messages", "certificate")
+    )
+    return {**known, "special_use": "", "bytes": 0, "first_sync_done": True, "push": None, **absent}
+
+
 def _print(document: dict[str, Any], config_path: Path, *, details: bool) -> None:
     engine = document["engine"]
     output.say(
@@ -136,7 +151,8 @@ def _print(document: dict[str, Any], config_path: Path, *, details: bool) -> Non
         print()
         _print_account(account, details=details)
         for folder in account["folders"] if details else ():
-            _print_folder(folder)
+            if not folder["virtual"]:
+                _print_folder(folder)
     if not document["accounts"]:
         from mailsync.config.load import how_to_write
 
@@ -145,7 +161,8 @@ def _print(document: dict[str, Any], config_path: Path, *, details: bool) -> Non
 
 def _print_account(account: dict[str, Any], *, details: bool) -> None:
     folders = account["folders"]
-    messages, size = sum(f["messages"] for f in folders), sum(f["bytes"] for f in folders)
+    mirrored = [folder for folder in folders if not folder["virtual"]]
+    messages, size = sum(f["messages"] for f in mirrored), sum(f["bytes"] for f in mirrored)
     resumes = f", goes on at {account['resumes_at']}" if account["resumes_at"] else ""
     output.say(f"{account['name']}  {account['email']}  {account['state']}{resumes}")
     output.say(
@@ -166,8 +183,8 @@ def _print_account(account: dict[str, Any], *, details: bool) -> None:
                     folder["name"],
                     f"{folder['messages']:,}",
                     f"{folder['unread']:,} unread" if folder["unread"] else "",
-                    output.size(folder["bytes"]),
-                    folder["last_sync"] or "never synced",
+                    "" if folder["virtual"] else output.size(folder["bytes"]),
+                    "label" if folder["virtual"] else folder["last_sync"] or "never synced",
                     folder["watch"] or "",
                     f"error: {folder['error']}" if folder["error"] else "",
                 ]

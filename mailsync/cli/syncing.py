@@ -78,6 +78,9 @@ def _run(shared: Context, kind: str, names: list[str], params: dict[str, Any]) -
         return ask(shared.config, store, shared.data_dir, kind, params, each=look)
 
 
+_LEFT = {"withheld": "too large, listed only", "outside": "not selected"}
+
+
 def _tell_account(account: dict[str, Any], *, dry_run: bool) -> None:
     folders = account["folders"]
     if account["error"] and not folders:
@@ -90,11 +93,11 @@ def _tell_account(account: dict[str, Any], *, dry_run: bool) -> None:
         f"{what}{changed:,} changed, {what}{deleted:,} deleted"
     )
     for folder in folders:
-        if folder["new"] or folder["changed"] or folder["deleted"]:
-            say(
-                f"  {folder['name']}: {folder['new']:,} new, {folder['changed']:,} changed, "
-                f"{folder['deleted']:,} deleted  [{folder['strategy']}]"
-            )
+        left = [f"{folder[key]:,} {word}" for key, word in _LEFT.items() if folder[key]]
+        if folder["new"] or folder["changed"] or folder["deleted"] or left:
+            told = [f"{folder['new']:,} new", f"{folder['changed']:,} changed", f"{folder['deleted']:,} deleted", *left]
+            in_bytes = f" ({size(folder['bytes'])})" if dry_run and folder["bytes"] else ""
+            say(f"  {folder['name']}: {', '.join(told)}{in_bytes}  [{folder['strategy'] or 'not mirrored any more'}]")
 
 
 def _tell_verdict(verdict: dict[str, Any]) -> None:

@@ -11,10 +11,11 @@ from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.worker import Handler, Outcome
 from mailsync.model import AccountResult, sync_document
 from mailsync.privacy.log import get_logger
-from mailsync.store import folders
+from mailsync.store import folders, selection
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
+from mailsync.sync.ondemand import fetch_withheld
 from mailsync.sync.verify import Verdict, verify_folder
 
 log = get_logger("engine")
@@ -30,7 +31,7 @@ class Handlers:
         self._syncing = {name: asyncio.Lock() for name in mirrors}
 
     def table(self) -> dict[str, Handler]:
-        return {"sync": self.sync, "verify": self.verify}
+        return {"sync": self.sync, "verify": self.verify, "fetch": self.fetch}
 
     def _chosen(self, job: Job) -> list[AccountMirror]:
         names = job.params.get("accounts") or ([job.account] if job.account else list(self._mirrors))
@@ -62,6 +63,26 @@ class Handlers:
         failed = next((result for result in results if not result.ok), None)
         error = failed.error or next((f.error for f in failed.folders if f.error), None) if failed else None
         return Outcome(document["ok"], document | {"exit_code": code}, error, failed.hint if failed else None)
+
+    async def fetch(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """The bytes of one message (`params["message"]`, its id) that is listed without them."""
+        del stopping
+        number = int(job.params["message"])
+        where = await self._store.aread(lambda connection: selection.find_withheld(connection, number))
+        if where is None:  # someone else has fetched it meanwhile
+            return Outcome(True, {"ok": True, "exit_code": 0})
+        if where.account not in self._mirrors:
+            raise MailsyncError(
+                f"the engine knows no account {where.account}", hint="it is not in config.toml any more"
+            )
+        mirror = self._mirrors[where.account]
+        try:
+            await fetch_withheld(mirror, number, where)
+        except MailsyncError as error:
+            return Outcome(False, {"ok": False, "exit_code": error.exit_code}, str(error), error.hint)
+        finally:
+            await mirror.pool.close()
+        return Outcome(True, {"ok": True, "exit_code": 0})
 
     async def verify(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Hold the mirror against the server, folder by folder."""
