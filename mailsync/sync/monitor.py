@@ -18,13 +18,13 @@ from dataclasses import replace
 from functools import partial
 
 from mailsync.config.selection import is_selected
-from mailsync.errors import Interrupted, MailsyncError
+from mailsync.errors import Interrupted, MailsyncError, StoreError
 from mailsync.imap.session import Session
 from mailsync.model import FolderResult
 from mailsync.privacy.log import get_logger
 from mailsync.store import accounts, activity, folders, pushes
 from mailsync.sync.account import AccountMirror
-from mailsync.sync.push import Candidate, Ladder, Ledger, Offers, Tally, choose, jumped
+from mailsync.sync.push import GRACE_SECONDS, Candidate, Ladder, Ledger, Offers, Tally, choose, jumped
 from mailsync.sync.reacting import Reactor, Take, Worker
 from mailsync.sync.watching import FolderWatch, InboxWatch, NotifyRefused, NotifyWatch, StatusWatch, together
 
@@ -47,9 +47,10 @@ class AccountMonitor:
     def __init__(self, mirror: AccountMirror, stopping: Callable[[], bool] = lambda: False) -> None:
         self._mirror = mirror
         self._stopping = stopping
-        self._ledger = Ledger()
+        self._ledger = Ledger(GRACE_SECONDS)
         self._reactor = Reactor(mirror, self._ledger, stopping)
         self._worker = Worker(mirror, lambda: self._complete)
+        self._candidates: list[Candidate] = []
         self._offers: Offers | None = None
         self._complete = False
         """Every folder of the account has had its first sync."""
@@ -84,22 +85,24 @@ class AccountMonitor:
     # -- the ladder --------------------------------------------------------------------------------------------
 
     async def _supervise(self) -> None:
-        candidates: list[Candidate] = []
         version, looked_at = -1, 0.0
         while not self._stopping():
             current, now = self._mirror.store.data_version(), time.monotonic()
-            if current != version or now - looked_at > LOOK_ANYWAY_SECONDS:
-                version, looked_at = current, now
-                candidates = await self._candidates()
-            self._climb(candidates)
-            await self._show()
-            await self._judge()
+            try:
+                if current != version or now - looked_at > LOOK_ANYWAY_SECONDS:
+                    self._candidates = await self._look()
+                    version, looked_at = current, now
+                self._climb()
+                await self._show()
+                await self._judge()
+            except StoreError as error:  # a full disk may be emptied
+                log.error("watch_failed", account=self._mirror.name, error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
 
-    async def _candidates(self) -> list[Candidate]:
+    async def _look(self) -> list[Candidate]:
         """The mirrored folders, INBOX first. None while the account waits for a person (sign-in, consent)."""
         mirror, config = self._mirror, self._mirror.config
         at = mirror.now()
@@ -149,10 +152,10 @@ class AccountMonitor:
 
         await mirror.store.awrite(write)
 
-    def _climb(self, candidates: list[Candidate]) -> None:
+    def _climb(self) -> None:
         """Start what should run and does not, stop what should not."""
         works: dict[tuple[str, ...], Work] = {}
-        connections = self._mirror.watchers
+        candidates, connections = self._candidates, self._mirror.watchers
         if self._offers is not None:
             works = self._works(choose(candidates, self._offers, connections))
         elif connections and any(one.wanted for one in candidates):

@@ -34,7 +34,8 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 def engine(rig: Rig, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Iterator[Engine]:
     """An engine with schedules and monitors on the rig's store, once it watches."""
     monkeypatch.setenv(f"MAILSYNC_PASSWORD_{ACCOUNT.upper()}", rig.password)
-    running = Engine(driver.config_for(rig.port, rig.user, **options), rig.store, rig.directory)
+    config = driver.config_for(rig.port, rig.user, **options)
+    running = Engine(config, rig.store, rig.directory, now=lambda: time.time() + rig.clock)
     running.start()
     try:
         until(lambda: bool(watched(rig)))
