@@ -15,6 +15,7 @@ from mailsync.store import folders, selection
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
+from mailsync.sync.check import checked
 from mailsync.sync.ondemand import fetch_withheld
 from mailsync.sync.verify import Verdict, verify_folder
 
@@ -31,7 +32,7 @@ class Handlers:
         self._syncing = {name: asyncio.Lock() for name in mirrors}
 
     def table(self) -> dict[str, Handler]:
-        return {"sync": self.sync, "verify": self.verify, "fetch": self.fetch}
+        return {"sync": self.sync, "verify": self.verify, "fetch": self.fetch, "check": self.check}
 
     def _chosen(self, job: Job) -> list[AccountMirror]:
         names = job.params.get("accounts") or ([job.account] if job.account else list(self._mirrors))
@@ -133,6 +134,16 @@ class Handlers:
             await mirror.end()
             await mirror.set_state(mirror.resting)
         return verdicts
+
+    async def check(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Look at the server of one account; see `sync.check`."""
+        del stopping  # a few round trips
+        (mirror,) = self._chosen(job)
+        document, failure = await checked(mirror)
+        document["exit_code"] = failure.exit_code if failure else 0
+        return Outcome(
+            failure is None, document, str(failure) if failure else None, failure.hint if failure else None
+        )
 
 
 def exit_code(codes: list[int]) -> int:

@@ -99,8 +99,8 @@ class AccountConnection:
 
     # -- connecting --------------------------------------------------------------------------------------------
 
-    async def begin(self, *, asked: bool) -> None:
-        """A sync begins; `asked` by a person, who may try at once what a schedule has to wait for.
+    async def begin(self, *, asked: bool, purpose: str = "sync") -> None:
+        """Work begins; `asked` for by a person, who may try at once what a schedule has to wait for.
 
         Raises Throttled for a pause that binds, BudgetSpent, or the refusal of a password.
         """
@@ -108,7 +108,7 @@ class AccountConnection:
         if asked:
             self._refusal = None
             self.backoff.asked(self.now())
-        await self._gate("sync")
+        await self._gate(purpose)
         self.meter.burst()
 
     async def end(self) -> None:

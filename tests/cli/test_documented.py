@@ -34,6 +34,7 @@ def flags(command: Any) -> set[str]:
 
 def test_the_commands_of_this_version() -> None:
     assert sorted(" ".join(path) for path, _ in LEAVES) == [
+        "account check",
         "consent grant",
         "consent list",
         "consent revoke",
