@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from mailsync.model import AccountState
-from mailsync.store import activity, onestep
+from mailsync.store import activity, labels, onestep
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Folder:
     syncing: bool
     error: str
     error_hint: str
+    virtual: bool = False
+    """A label shown as a folder: `id` is minus the label's. Its messages are counted in folders that are none."""
 
     @property
     def remaining(self) -> int:
@@ -65,6 +67,8 @@ class Snapshot:
 
     accounts: tuple[Account, ...] = ()
     folders: tuple[Folder, ...] = ()
+    labels: tuple[Folder, ...] = ()
+    """Virtual folders, beside those of the server."""
     activity: tuple[activity.Entry, ...] = ()
     quarantined: int = 0
 
@@ -103,6 +107,12 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
            FROM folders f JOIN accounts a ON a.id = f.account_id WHERE f.gone_at IS NULL
            ORDER BY a.position, a.name, f.name""",
     )
+    virtual = onestep.rows(
+        connection,
+        5,
+        """SELECT l.id, a.name, l.name, l.messages, l.unread
+           FROM labels l JOIN accounts a ON a.id = l.account_id ORDER BY a.position, a.name, l.name""",
+    )
     latest = onestep.rows(
         connection,
         9,
@@ -113,6 +123,18 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
     return Snapshot(
         tuple(Account(*[*row[:11], bool(row[11])]) for row in accounts),
         tuple(Folder(*[*row[:14], bool(row[14]), *row[15:]]) for row in folders),
+        tuple(_virtual(*row) for row in virtual),
         tuple(activity.Entry(*row) for row in latest),
         quarantined,
     )
+
+
+def _virtual(ident: int, account: str, label: str, messages: int, unread: int) -> Folder:
+    name, use = labels.NAMES.get(label, label), _USES.get(label, "")
+    return Folder(
+        -ident, account, name, "/", use, messages, unread, 0, None, None, None, None, None, "", False, "", "", True
+    )
+
+
+_USES = {"\\Sent": "\\Sent", "\\Draft": "\\Drafts", "\\Starred": "\\Flagged", "\\Important": "\\Important"}
+"""What the labels of the server's own mean as special uses."""

@@ -31,7 +31,7 @@ class MailCommands(Provider):
             yield f"Sync {safe_text(account.name, 40)}", "Ask the engine for a sync of this account now", post
 
     def _folders(self, pane: Pane) -> Iterator[Command]:
-        for folder in pane.vitals.folders():
+        for folder in pane.vitals.everything():
             name = f"Go to {safe_text(folder.account, 40)} / {safe_text(folder.name, 80)}"
             told = f"{wording.messages(folder.messages)}, {folder.unread:,} unread"
             yield name, told, partial(pane.post_message, pane.FolderWanted(folder.id))

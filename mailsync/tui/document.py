@@ -12,6 +12,7 @@ from typing import Literal
 
 from mailsync.model import flag_names
 from mailsync.pipeline.mime import Parsed, readable
+from mailsync.store.labels import NAMES
 from mailsync.store.listing import Message
 from mailsync.text import safe_block
 from mailsync.tui import wording
@@ -108,6 +109,8 @@ def _head(message: Message, parsed: Parsed, mode: Mode, width: int) -> Iterator[
         flags = [name.lstrip("\\") for name in flag_names(message.flags, message.keywords)]
         if flags:
             yield from _field("Flags", ", ".join(flags), width, "muted")
+        if message.labels:
+            yield from _field("Labels", ", ".join(NAMES.get(name, name) for name in message.labels), width, "muted")
     for attachment in parsed.attachments:
         name = attachment.name or "(no name)"
         yield from _field("File", f"{name} · {attachment.type} · {wording.size(attachment.size)}", width, "accent")

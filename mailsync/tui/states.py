@@ -56,6 +56,7 @@ LEVELS: dict[str, Look] = {
 }
 
 UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT, WITHHELD = "•", "★", "↩", "@", "✎", "↓"
+LABEL = "#"
 """The glyphs of a message list; each is one cell wide in every terminal."""
 
 

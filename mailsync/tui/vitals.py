@@ -69,6 +69,12 @@ class Vitals:
             found += ordered(folder for folder in self.snapshot.folders if folder.account == name)
         return found
 
+    def everything(self) -> list[Folder]:
+        """All folders, and the labels that are shown as folders unless a folder has that name already."""
+        folders, labels = self.snapshot.folders, self.snapshot.labels
+        taken = {(folder.account, folder.name) for folder in folders} if labels else set()
+        return [*folders, *(label for label in labels if (label.account, label.name) not in taken)]
+
     def cards(self) -> list[Card]:
         """A card an account; before them one for all, where there are several."""
         accounts = self.accounts

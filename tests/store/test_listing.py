@@ -147,3 +147,32 @@ def test_one_message(store: Store) -> None:
     assert (whole.raw, whole.account, whole.folder, whole.uid, whole.keywords) == (raw, "home", "INBOX", 1, "$Work")
     assert empty is not None
     assert (empty.raw, empty.problem) == (None, "no answer")
+
+
+def test_the_list_of_a_label(store: Store) -> None:
+    put(store, 1, [5, None, 9, 7])
+    put(store, 2, [8])
+
+    def write(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO labels (id, account_id, name) VALUES (3, 1, 'Clients'), (4, 1, 'Other')")
+        connection.execute("INSERT INTO message_labels VALUES (1, 3), (2, 3), (3, 3), (5, 3), (4, 4)")
+
+    store.write(write).result()
+    with store.read() as connection:
+        seen = listing.horizon(connection, -3)
+        known = listing.ids(connection, -3)
+        assert known.tolist() == [3, 5, 1, 2]
+        assert seen.messages == 4
+        assert listing.extended(connection, -3, known, seen, listing.horizon(connection, -3)) is known
+        found = listing.message(connection, 3)
+        assert found is not None
+        assert found.labels == ("Clients",)
+    # As many as before, and none of them new: only the sum of their ids tells.
+    store.write(lambda c: c.execute("UPDATE message_labels SET message_id = 4 WHERE message_id = 3")).result()
+    with store.read() as connection:
+        now = listing.horizon(connection, -3)
+        assert now.messages == seen.messages
+        assert listing.extended(connection, -3, known, seen, now) is None
+        assert listing.ids(connection, -3).tolist() == [5, 4, 1, 2]
+        assert listing.ids(connection, -9).tolist() == []
+        assert listing.horizon(connection, -9).messages == 0

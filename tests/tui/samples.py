@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailsync.store import labels
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.vitals import Vitals
 from tests.tui.prepared import DAY, HOUR, MINUTE, NOW, Builder, Letter, letter
@@ -62,6 +63,21 @@ def quiet(builder: Builder) -> None:
             (4 * MINUTE, "home", "INBOX", "flags", 3, 0, ""),
         ]
     )
+
+
+def labelled(builder: Builder) -> None:
+    """An account of Gmail: three folders, and labels that are shown as folders."""
+    gmail = builder.account("gmail", "ada@example.org")
+    everything = builder.folder(gmail, "[Gmail]/All Mail", inbox(), use="\\All", watch="idle")
+    builder.folder(gmail, "[Gmail]/Spam", [], use="\\Junk")
+    names = {
+        1: ("\\Inbox", "Clients/Harbour"),
+        2: ("\\Inbox",),
+        4: ("Clients/Engine \x1b[31m", "\\Starred"),
+        6: ("旅行",),
+    }
+    builder.store.write(lambda c: labels.assign(c, gmail, everything, names)).result()
+    builder.store.write(lambda c: labels.recount(c, gmail)).result()
 
 
 def first_sync(builder: Builder) -> None:

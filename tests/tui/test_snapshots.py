@@ -85,6 +85,13 @@ def test_hostile_message(builder: Builder, snap_compare: Compare, size: tuple[in
     assert snap_compare(samples.app(builder), terminal_size=size, run_before=pressing(*keys))
 
 
+@sizes()
+def test_labels(builder: Builder, snap_compare: Compare, size: tuple[int, int]) -> None:
+    samples.labelled(builder)
+    keys = ("2", "escape", "j", "enter", "enter")
+    assert snap_compare(samples.app(builder), terminal_size=size, run_before=pressing(*keys))
+
+
 def test_message_with_all_headers(builder: Builder, snap_compare: Compare) -> None:
     samples.quiet(builder)
     assert snap_compare(samples.app(builder), terminal_size=(80, 24), run_before=pressing("2", "enter", "h"))

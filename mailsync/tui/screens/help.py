@@ -80,6 +80,7 @@ class HelpScreen(ModalScreen[None]):
             (states.ANSWERED, "answered"),
             (states.DRAFT, "draft"),
             (states.ATTACHMENT, "has attachments"),
+            (states.LABEL, "a label, shown as a folder"),
             (states.WITHHELD, "not fetched, because you said so"),
         )
         text.append("\n")

@@ -104,7 +104,7 @@ class MailScreen(Pane):
         super().show_vitals(vitals)
         if not vitals.loaded:
             return
-        self.folders.show([(account.name, account.state) for account in vitals.accounts], vitals.snapshot.folders)
+        self.folders.show([(account.name, account.state) for account in vitals.accounts], vitals.everything())
         if self._wanted is not None:
             self.show_folder(self._wanted)
         elif self._folder_id is None or self._folder() is None:
@@ -137,7 +137,9 @@ class MailScreen(Pane):
     # -- following the cursors ------------------------------------------------------------------------------------
 
     def _folder_of(self, folder_id: int | None) -> Folder | None:
-        return next((folder for folder in self.vitals.snapshot.folders if folder.id == folder_id), None)
+        snapshot = self.vitals.snapshot
+        known = snapshot.labels if folder_id is not None and folder_id < 0 else snapshot.folders
+        return next((folder for folder in known if folder.id == folder_id), None)
 
     def _folder(self) -> Folder | None:
         return self._folder_of(self._folder_id)

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from mailsync.store.dashboard import Folder
 from mailsync.tui import wording
 from mailsync.tui.drawing import width_of
-from mailsync.tui.states import look
+from mailsync.tui.states import LABEL, look
 from mailsync.tui.tree import Node, flatten
 from mailsync.tui.widgets.rows import RowList
 
@@ -93,7 +93,8 @@ class FolderTree(RowList):
     def draw_row(self, index: int, width: int) -> list[Strip]:
         node = self._shown[index]
         line = self.line()
-        branch = ("▾ " if node.open else "▸ ") if node.has_children else "  "
+        label = node.folder is not None and node.folder.virtual
+        branch = ("▾ " if node.open else "▸ ") if node.has_children else f"{LABEL} " if label else "  "
         if node.depth == 0:
             style = look(dict(self._accounts).get(node.label, "disconnected"))
             line.add(branch, "muted").add(f"{style.glyph} ", style.ink)
