@@ -141,9 +141,7 @@ class Handlers:
         (mirror,) = self._chosen(job)
         document, failure = await checked(mirror)
         document["exit_code"] = failure.exit_code if failure else 0
-        return Outcome(
-            failure is None, document, str(failure) if failure else None, failure.hint if failure else None
-        )
+        return Outcome(failure is None, document, str(failure) if failure else None, failure.hint if failure else None)
 
 
 def exit_code(codes: list[int]) -> int:
