@@ -97,7 +97,7 @@ class FolderSync:
             folder.raw_name, "1:*", download.items(session.capabilities), download.BATCH_BYTES
         )
         box = await opening.box()
-        server = Numbers(box.uidvalidity, box.uidnext, box.highestmodseq, box.exists)
+        server = Numbers(box.uidvalidity, box.uidnext, _highestmodseq(session, box), box.exists)
         if not server.uidvalidity or server.uidnext is None:
             async for _ in opening.stream:
                 continue
@@ -324,7 +324,7 @@ class FolderSync:
                 "the server gives this folder no UIDVALIDITY, so its messages cannot be told apart reliably",
                 hint="exclude the folder, or ask the server's operator",
             )
-        return Numbers(uidvalidity, uidnext, box.highestmodseq, box.exists)
+        return Numbers(uidvalidity, uidnext, _highestmodseq(session, box), box.exists)
 
     async def _counted(self, session: Session) -> Mailbox:
         """The open folder; FolderDoubt when the mirror counts otherwise than the server and nothing explains it."""
@@ -435,3 +435,8 @@ def _modseq(session: Session, since: tuple[int, int] | None) -> Modseq:
     if since is not None and "QRESYNC" in session.enabled and "QRESYNC" in session.capabilities:
         return "qresync"
     return "condstore" if "CONDSTORE" in session.capabilities and session.quirks.trust_modseq else ""
+
+
+def _highestmodseq(session: Session, box: Mailbox) -> int | None:
+    """HIGHESTMODSEQ, but not of a server that shows one without the capability: Yahoo's answers no CHANGEDSINCE."""
+    return box.highestmodseq if _modseq(session, None) else None

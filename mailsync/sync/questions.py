@@ -187,7 +187,8 @@ class Questions:
             return await self._by_fetch()
         if recent:
             return await self._recent()
-        return await self._by_search(before) or await self._by_fetch()
+        changes = await self._by_search(before)
+        return await self._by_fetch() if changes is None else changes
 
     # -- ways of scanning --------------------------------------------------------------------------------------
 
@@ -355,9 +356,18 @@ class Questions:
         if searched and box.exists:
             removals -= (await self.told(removals.split(PIECE))).uids
         else:
-            search = await self._session.search() if box.exists else EMPTY
+            search = await self._search_again(box)
             removals = guard.confirmed(removals, search, len(search) if self._limited and search else box.exists)
         return replace(changes, remove=removals)
+
+    async def _search_again(self, box: Mailbox) -> UidSet:
+        """All UIDs by SEARCH, also of a folder said to be empty; there some servers refuse to search."""
+        try:
+            return await self._session.search()
+        except (CommandRefused, ProtocolError):
+            if box.exists or self._session.closed is not None:
+                raise
+            return EMPTY
 
 
 def _lists_keywords(session: Session) -> bool:
