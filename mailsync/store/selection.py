@@ -15,16 +15,6 @@ TOO_LARGE = "too large"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A mirrored message as a selection sees it: `internaldate` in Unix seconds, `size` in bytes."""
-
-    uid: int
-    internaldate: int | None
-    size: int
-    withheld: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Withheld:
     """Where the bytes of a message are that were left on the server."""
 
@@ -45,12 +35,22 @@ def note(connection: sqlite3.Connection, folder_id: int, outside: str, selection
     connection.execute("UPDATE folders SET outside = ?, selection = ? WHERE id = ?", (outside, selection, folder_id))
 
 
-def rows(connection: sqlite3.Connection, folder_id: int) -> list[Row]:
-    """The folder's messages by ascending UID."""
-    found = connection.execute(
-        "SELECT uid, internaldate, size, withheld <> '' FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,)
-    )
-    return [Row(row[0], row[1], row[2], bool(row[3])) for row in found]
+def older_than(connection: sqlite3.Connection, folder_id: int, moment: float) -> str:
+    """UIDs of messages with an INTERNALDATE before `moment` (Unix seconds), as IMAP set text."""
+    row = connection.execute(
+        "SELECT group_concat(uid) FROM messages WHERE folder_id = ? AND internaldate < ?", (folder_id, moment)
+    ).fetchone()
+    return row[0] or ""
+
+
+def withheld(connection: sqlite3.Connection, folder_id: int, size: int | None) -> str:
+    """UIDs of messages listed without their bytes and not larger than `size` (None: any), as IMAP set text."""
+    row = connection.execute(
+        """SELECT group_concat(uid) FROM messages
+           WHERE folder_id = ?1 AND withheld <> '' AND size <= coalesce(?2, size)""",
+        (folder_id, size),
+    ).fetchone()
+    return row[0] or ""
 
 
 def withhold(

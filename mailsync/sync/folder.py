@@ -280,7 +280,7 @@ class FolderSync:
         """Have the bytes of `wanted`. `known` of them have a row; a `first` sync of a new account knows nothing yet."""
         strangers = wanted - known
         if strangers and self.scope is not None:
-            strangers = await self.scope.settle(session, self.store, self.folder.id, strangers)
+            strangers = await self.scope.settle(session, self.store, self.folder.id, strangers, self.result)
         if strangers and (not first or await self._may_know_arrivals()):
             moves = Moves(self.store, self.account, self.account_id, self.folder, self.result, self.now)
             strangers = await moves.take(session, strangers)

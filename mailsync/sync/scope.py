@@ -18,9 +18,9 @@ from mailsync.config.models import MessagesConfig
 from mailsync.errors import CommandRefused, FolderDoubt, ProtocolError, QueryError
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
-from mailsync.model import split_flags
+from mailsync.model import FolderResult, split_flags
 from mailsync.query.parse import parse
-from mailsync.store import activity, messages, quarantine, selection
+from mailsync.store import activity, holdings, messages, quarantine, selection
 from mailsync.store.database import Store
 from mailsync.sync import internaldate
 from mailsync.sync.searchkeys import Asked, compile_query, search_date
@@ -110,8 +110,10 @@ class Scope:
         withheld = [one for one in looked_at if self._too_large(one[4]) and one[0] not in too_old]
         return Narrowed(uids - outside - UidSet.from_uids(one[0] for one in withheld), withheld, outside)
 
-    async def settle(self, session: Session, store: Store, folder_id: int, uids: UidSet) -> UidSet:
-        """Sort `uids`, which have no row; note what stays on the server, and return what is to be fetched."""
+    async def settle(
+        self, session: Session, store: Store, folder_id: int, uids: UidSet, result: FolderResult
+    ) -> UidSet:
+        """Sort `uids`, which have no row; note and count what stays on the server, return what is to be fetched."""
         if not self.active:
             return uids
         outside = UidSet.parse((await store.aread(lambda connection: selection.read(connection, folder_id)))[0])
@@ -124,6 +126,8 @@ class Scope:
                 selection.note(connection, folder_id, text, self.fingerprint)
 
             await store.awrite(write)
+            result.withheld += len(found.withheld)
+            result.outside += len(found.outside)
         return found.fetch
 
     async def reselect(self, session: Session, store: Store, folder_id: int) -> Reselected:
@@ -132,17 +136,23 @@ class Scope:
         Only what has changed is asked about: rows that grew too old under an unchanged `newer_than` stay, and so do
         the bytes that are there already of a message that is now too large.
         """
-        before, rows = await store.aread(
-            lambda connection: (selection.read(connection, folder_id)[1], selection.rows(connection, folder_id))
-        )
+        limits = self.limits
+
+        def read(connection: sqlite3.Connection) -> tuple[str, str, str, str]:
+            since = None if limits.newer_than is None else self.now() - limits.newer_than
+            return (
+                selection.read(connection, folder_id)[1],
+                "" if since is None else selection.older_than(connection, folder_id, since),
+                selection.withheld(connection, folder_id, limits.max_size),
+                holdings.uids(connection, folder_id) if limits.skip_query else "",
+            )
+
+        before, old, small, held = await store.aread(read)
         newer_than, _, skip_query = json.loads(before) if before else (None, None, "")
-        admit = UidSet.from_uids(row.uid for row in rows if row.withheld and not self._too_large(row.size))
-        remove = UidSet()
-        if newer_than != self.limits.newer_than:
-            remove = UidSet.from_uids(row.uid for row in rows if self._too_old(row.internaldate))
-        if skip_query != self.limits.skip_query and session.mailbox is not None and session.mailbox.exists:
-            remove |= await self._skipped(session, UidSet.from_uids(row.uid for row in rows))
-        return Reselected(remove, admit - remove)
+        remove = UidSet.parse(old) if newer_than != limits.newer_than else UidSet()
+        if skip_query != limits.skip_query and session.mailbox is not None and session.mailbox.exists:
+            remove |= await self._skipped(session, UidSet.parse(held))
+        return Reselected(remove, UidSet.parse(small) - remove)
 
     async def apply(self, session: Session, store: Store, folder_id: int) -> UidSet:
         """Make the open folder's rows follow a selection that has changed; returns UIDs whose bytes are wanted now.
