@@ -86,13 +86,13 @@ async def _plainly(line: Line, criteria: str) -> tuple[_Question, Tagged]:
 
 async def _beyond(line: Line, question: _Question, answer: Tagged) -> UidSet:
     """What is below the lowest message that a server with MESSAGELIMIT (RFC 9738) has looked at."""
-    found = EMPTY
+    found, criteria = EMPTY, question.criteria
     while answer.code is not None and answer.code.name == "MESSAGELIMIT":
         words = answer.code.words()
         lowest = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
         if lowest <= 1:
             break
-        question = _Question(line, f"UID 1:{lowest - 1} {question.criteria}", "ALL")
+        question = _Question(line, f"UID 1:{lowest - 1} {criteria}", "ALL")
         answer = await line.ok(question.pending)
         found |= question.found
     return found

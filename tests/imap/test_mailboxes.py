@@ -150,7 +150,7 @@ async def test_a_checkpoint(server: FakeServer, session: Session, known: UidSet 
         (117, ("\\Seen",), 90060115194045001),
         (119, None, 90060115194045308),
     ]
-    assert not (opened.arrived or opened.disturbed)
+    assert (opened.arrived, opened.disturbed) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ async def test_what_is_pushed_is_kept(
     taken = found.take_pushed()
     assert taken[0] == UidSet.parse(vanished)
     assert [(one.uid, len(one.flags or ())) for one in taken[1]] == flagged
-    assert not (found.disturbed or found.unexplained or found.expunged or found.flagged)
-    assert found.vanished_now == EMPTY
+    assert (found.disturbed, found.unexplained) == (False, False)
+    assert (found.expunged, found.flagged, found.vanished_now) == ([], [], EMPTY)
 
 
 async def test_a_push_in_the_same_segment_as_the_answer_to_examine(server: FakeServer, session: Session) -> None:
