@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.servers.process import HOST
 
@@ -33,7 +33,11 @@ class Faults:
 
 
 class FaultProxy:
-    """A context manager; clients connect to `port`, the proxy to `target`."""
+    """A context manager; clients connect to `port`, the proxy to `target`.
+
+    `turns` has for each connection what the client said in each of its turns: it is a new one when the server has been
+    heard since the last. With some latency that is a round trip each; another one is TCP's, with the greeting.
+    """
 
     host = HOST
 
@@ -42,6 +46,7 @@ class FaultProxy:
         self.faults = faults or Faults()
         self.connections = 0
         self.bytes_from_server = 0
+        self.turns: list[list[bytes]] = []
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
@@ -72,7 +77,7 @@ class FaultProxy:
         for thread in self._threads:
             thread.join(5.0)
 
-    def _spawn(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+    def _spawn(self, work: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -95,16 +100,26 @@ class FaultProxy:
             server.settimeout(None)
             with self._lock:
                 self._sockets += [client, server]
-            self._spawn(self._pump_up, client, server)
-            self._spawn(self._pump_down, server, client)
+            turns: list[bytes] = []
+            heard = threading.Event()
+            heard.set()
+            self.turns.append(turns)
+            self._spawn(self._pump_up, client, server, turns, heard)
+            self._spawn(self._pump_down, server, client, heard)
 
-    def _pump_up(self, client: socket.socket, server: socket.socket) -> None:
+    def _pump_up(
+        self, client: socket.socket, server: socket.socket, turns: list[bytes], heard: threading.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(CHUNK):
+                if heard.is_set():
+                    heard.clear()
+                    turns.append(b"")
+                turns[-1] = (turns[-1] + data)[:CHUNK]
                 server.sendall(data)
         _hang_up(server)
 
-    def _pump_down(self, server: socket.socket, client: socket.socket) -> None:
+    def _pump_down(self, server: socket.socket, client: socket.socket, heard: threading.Event) -> None:
         passed = 0
         with contextlib.suppress(OSError):
             while data := server.recv(CHUNK):
@@ -120,6 +135,7 @@ class FaultProxy:
                             break
                         continue
                     piece, data = data[:room], data[room:]
+                    heard.set()
                     client.sendall(piece)
                     passed += len(piece)
                     self.bytes_from_server += len(piece)
