@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mailsync.imap.encode import Literal, begin_parts, mailbox, render
 from mailsync.imap.line import Line
-from mailsync.imap.protocol import Pending
+from mailsync.imap.protocol import PATIENCE, Pending
 from mailsync.imap.responses import (
     Code,
     Condition,
@@ -28,6 +28,8 @@ LONGEST_LINE = 8000
 """Octets of a command (RFC 7162 section 4 allows 8192): a longer list of known UIDs is left out."""
 EXTRAS = "STATUS extras"
 """In `Line.without`: STATUS is asked for nothing beyond RFC 3501 and HIGHESTMODSEQ."""
+MOST = 20_000_000
+"""Messages of a folder that may be believed when it comes to how many answers are too many."""
 PUSHED_LIMIT = 10_000
 """Pushed flag changes that are kept; whoever changes more has the folder compared as a whole."""
 
@@ -280,6 +282,7 @@ def begin_examine(line: Line, raw_name: bytes, words: str, *, tells: bool = Fals
 
     def opened(answer: Tagged) -> None:
         line.mailbox = box if answer.status == "OK" else None
+        line.protocol.patience = PATIENCE + 4 * min(box.exists, MOST)
         line.states.move("selected" if line.mailbox else "authenticated")
         line.pushed.clear()
         if box.highestmodseq is not None and (box.highestmodseq <= 0 or not line.quirks.trust_modseq):

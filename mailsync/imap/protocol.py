@@ -44,6 +44,8 @@ LONGEST_HELD = 1 << 20
 """Bytes of a line whose end has not come, while COMPRESS waits."""
 UNPARSED_LIMIT = 1000
 """Lines in a row that are no IMAP before the peer is taken for something that is no IMAP server at all."""
+PATIENCE = 100_000
+"""Untagged responses to a command, when no folder is open or an empty one; each message allows for 4 more."""
 
 
 @dataclass(slots=True)
@@ -83,8 +85,9 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         super().__init__(loop)
         self.greeting: asyncio.Future[Condition] = loop.create_future()
         self.closed: MailsyncError | None = None
-        self.listener: Callable[[Response], None] = _ignore
-        self.on_closed: Callable[[MailsyncError], None] = _ignore
+        self.listener: Callable[[Response], None] = lambda response: None
+        self.patience, self._untagged = PATIENCE, 0
+        self.on_closed: Callable[[MailsyncError], None] = lambda error: None
         self.last_received = loop.time()
         self.bytes_received = 0
         self._parser = WireParser()
@@ -175,8 +178,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        reason = f": {exc}" if exc else ""
-        self.fail(ConnectionLost(f"the server closed the connection{reason}"))
+        self.fail(ConnectionLost(f"the server closed the connection{f': {exc}' if exc else ''}"))
         self.state = LOGOUT
         self._closed_event.set()
 
@@ -211,6 +213,9 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
             self.greeting.set_result(response)
             self.state = AUTH if response.status == "PREAUTH" else NONAUTH
             return
+        self._untagged += 1
+        if self._untagged > self.patience and self.waits_for_data:
+            raise ProtocolError("the server answers without end")
         for pending in self._waiting.values():
             if pending.accept is not None and pending.accept(response):
                 return
@@ -254,6 +259,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         tag = self.new_tag()
         pending = Pending(tag, name, self.loop.create_future(), accept, on_continuation, last_in_segment, on_tagged)
         self._waiting[tag] = pending
+        self._untagged = 0
         self.last_received = self.loop.time()
         self.write(b"%s %s\r\n" % (tag.encode(), data or name.encode()))
         return pending
@@ -275,8 +281,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
     async def execute(self, command: Any, scrub: str | None = None) -> aioimaplib.Response:
         """What the library's own verbs call: run one of its commands over our path."""
         del scrub
-        data = str(command).partition(" ")[2]
-        tagged = await self.finish(self.begin(command.name, data.encode()))
+        tagged = await self.finish(self.begin(command.name, str(command).partition(" ")[2].encode()))
         return aioimaplib.Response(tagged.status, [tagged.text.encode()])
 
     def is_next(self, pending: Pending) -> bool:
@@ -392,7 +397,3 @@ class Client(aioimaplib.IMAP4):  # type: ignore[misc]  # the library is not type
             self._client_task.cancel()
             self.protocol.fail(ConnectionLost("the connection was not established"))
             raise
-
-
-def _ignore(what: object) -> None:
-    del what

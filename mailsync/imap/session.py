@@ -40,6 +40,9 @@ __all__ = ["Listed", "Mailbox", "Opening", "Session"]
 
 SILENCE_SECONDS = 60.0
 """Without a byte for this long while a command waits, the line is taken for dead."""
+DRIP_SILENCES = 5
+DRIP_BYTES = 4
+"""Fewer bytes a second than this, while a command waits for so many times SILENCE_SECONDS, are as good as none."""
 
 
 class Session(Line):
@@ -311,13 +314,21 @@ class Session(Line):
         self.pushed.set()
 
     async def _watch_silence(self) -> None:
-        """Fail the connection when a command waits and the server says nothing. IDLE may be silent."""
+        """Fail the connection when a command waits and the server says nothing, or next to it. IDLE may be silent."""
         protocol = self.protocol
+        owed_since, received = None, 0
         while protocol.closed is None:
             await asyncio.sleep(SILENCE_SECONDS / 12)
-            silent = protocol.loop.time() - protocol.last_received
-            if silent > SILENCE_SECONDS and protocol.waits_for_data and protocol.closed is None:
+            now = protocol.loop.time()
+            if not protocol.waits_for_data or owed_since is None:
+                owed_since, received = now, protocol.bytes_received
+            if now - protocol.last_received > SILENCE_SECONDS and protocol.waits_for_data and protocol.closed is None:
                 self.fail(Unreachable(f"{self.endpoint} has been silent for {SILENCE_SECONDS:.0f} seconds"))
+            elif now - owed_since > DRIP_SILENCES * SILENCE_SECONDS and protocol.closed is None:
+                came, seconds = protocol.bytes_received - received, now - owed_since
+                if came < DRIP_BYTES * seconds:
+                    self.fail(Unreachable(f"{self.endpoint} has sent {came} bytes in {seconds:.0f} seconds"))
+                owed_since = None
 
 
 async def _first(event: asyncio.Event, pending: Pending, seconds: float) -> None:

@@ -28,6 +28,8 @@ def doubt(*, held: int, removals: int, told: int, exists: int) -> str | None:
         return f"the server listed {told} of {exists} messages"
     if not told:
         return "the server says the folder is empty"
+    if removals >= held > 2:
+        return f"all {held} messages would go, and others are there"
     if removals > max(MASS_COUNT, held * MASS_SHARE):
         return f"{removals} of {held} messages would go"
     return None
