@@ -30,10 +30,10 @@ from textual.screen import Screen
 
 from mailsync.engine.health import Plan
 from mailsync.errors import MailsyncError
-from mailsync.store import dashboard, jobs
+from mailsync.store import dashboard
 from mailsync.store.database import Store
 from mailsync.text import safe_text
-from mailsync.tui import handle
+from mailsync.tui import asking, handle
 from mailsync.tui.commands import MailCommands
 from mailsync.tui.handle import EngineHandle
 from mailsync.tui.screens.dashboard import DashboardScreen
@@ -134,6 +134,7 @@ class MailsyncApp(App[None]):
         self._version = -1
         self._changed = True
         self._looking = False
+        self._asked: set[int] = set()
         self._next_look = 0.0
         self._last_input = 0.0
         self._slice: float | None = None
@@ -244,6 +245,10 @@ class MailsyncApp(App[None]):
         try:
             with self.store.read() as connection:
                 snapshot = dashboard.read(connection)
+                ended = asking.ended(connection, tuple(self._asked))
+            self._asked.difference_update(ended)
+            for failure in filter(None, ended.values()):
+                self.post_message(self.Told(*failure, bad=True))
             self.post_message(self.Looked(snapshot, _disk(self.store)))
         except (sqlite3.Error, MailsyncError) as error:
             self.post_message(self.Told("cannot read the mirror", str(error), bad=True))
@@ -304,19 +309,25 @@ class MailsyncApp(App[None]):
 
     @work(thread=True, group="ask", exit_on_error=False)
     def _ask_for_sync(self, accounts: list[str]) -> None:
-        def insert(connection: sqlite3.Connection) -> list[str]:
-            asked = [name for name in accounts if not jobs.pending_sync(connection, name)]
-            for name in asked:
-                jobs.insert(connection, "sync", self._clock(), account=name, priority=10)
-            return asked
-
         try:
-            asked = self.store.write(insert).result()
+            asked = asking.for_sync(self.store, accounts, self._clock())
         except MailsyncError as error:
             self.post_message(self.Told(str(error), error.hint, bad=True))
             return
         names = ", ".join(asked)
         self.post_message(self.Told(f"Sync asked for: {names}" if asked else "A sync is on its way already"))
+
+    def on_pane_fetch_wanted(self, message: Pane.FetchWanted) -> None:
+        self._ask_for_message(message.message_id)
+
+    @work(thread=True, group="ask", exit_on_error=False)
+    def _ask_for_message(self, message_id: int) -> None:
+        try:
+            self._asked.add(asking.for_message(self.store, message_id, self._clock()))
+        except MailsyncError as error:
+            self.post_message(self.Told(str(error), error.hint, bad=True))
+        else:
+            self.post_message(self.Told("Fetching the message"))
 
     def on_mailsync_app_told(self, message: Told) -> None:
         self._tell(message.text, message.hint, bad=message.bad)

@@ -74,7 +74,7 @@ def _withheld(message: Message, width: int) -> Iterator[list[Piece]]:
     told = (
         f"UID {message.uid} of {message.account} / {message.folder}, {wording.size(message.size)}, of "
         f"{wording.full_date(message.internaldate)}. The configuration leaves such messages on the server; "
-        "this one is listed, and fetched when you ask for it:"
+        "this one is listed, and fetched when you ask for it: press f, or"
     )
     yield from ([(line, "plain")] for line in wrap(clean(told), width))
     yield []

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
 from mailsync.errors import OwnedElsewhere
+from mailsync.store import jobs
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
@@ -29,7 +30,7 @@ from mailsync.tui.widgets.server import ServerPanel
 from mailsync.tui.widgets.topbar import TopBar
 from tests.tui import samples
 from tests.tui.driving import mail_screen, settle, until
-from tests.tui.prepared import Builder, letter
+from tests.tui.prepared import NOW, Builder, letter
 
 
 class FakeEngine:
@@ -283,6 +284,35 @@ def test_the_palette_goes_to_any_folder(builder: Builder) -> None:
         assert shown.name == "Projects.Engine.Drawings"
 
     drive(app, act)
+
+
+def test_a_message_left_on_the_server_is_asked_for(builder: Builder) -> None:
+    samples.quiet(builder)
+    builder.withheld(1, 900, 61_203_117, age=60.0)
+    app = samples.app(builder)
+
+    def shown() -> str:
+        return "\n".join("".join(text for text, _ in line) for line in mail_screen(app).reader._laid)
+
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("2", "enter")
+        await settle(pilot)
+        assert "press f" in shown()
+        assert "f" in app.screen.active_bindings
+        await pilot.press("f")
+        await settle(pilot)
+        job = builder.store.write(lambda c: jobs.claim(c, NOW)).result()
+        assert job is not None
+        assert (job.kind, job.params) == ("fetch", {"message": mail_screen(app).messages.message_id})
+        builder.store.write(lambda c: jobs.finish(c, job.id, "failed", NOW, error="no\x1bway", hint="later")).result()
+        await until(pilot, lambda: bool(app.screen.query(Toast)))
+        assert "no\ufffdway" in str(app.screen.query_one(Toast).render())
+        builder.fill(1, [letter("It came", "a@b.example", 60)], 900)
+        builder.read_envelopes()
+        await until(pilot, lambda: shown().startswith("It came"))
+        await until(pilot, lambda: "f" not in app.screen.active_bindings)
+
+    drive(app, act, (140, 30))
 
 
 def test_every_binding_has_an_id_a_tooltip_and_no_control_key_of_the_terminal() -> None:

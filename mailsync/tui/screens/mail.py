@@ -65,6 +65,7 @@ class MailScreen(Pane):
         Binding("escape", "back", "Back", id="mail.back", tooltip="Back to the list, the folders, the dashboard"),
         Binding("tab", "next_view(1)", "Next part", show=False, id="mail.next", tooltip="Folders, list, message"),
         Binding("shift+tab", "next_view(-1)", "Previous part", show=False, id="mail.previous", tooltip="The other way"),
+        Binding("f", "fetch", "Fetch", id="mail.fetch", tooltip="Fetch a message that was left on the server"),
         Binding("y", "copy_id", "Copy id", show=False, id="mail.copy_id", tooltip="Copy the id for `mailsync show`"),
     ]
     folders = getters.query_one("#tree", FolderTree)
@@ -77,6 +78,7 @@ class MailScreen(Pane):
         self._folder_id: int | None = None
         self._wanted: int | None = None
         self._follow: Timer | None = None
+        self._fetchable = False
 
     def compose(self) -> ComposeResult:
         yield TopBar("mail")
@@ -116,6 +118,7 @@ class MailScreen(Pane):
 
     def store_changed(self) -> None:
         self.messages.store_changed()
+        self.reader.store_changed()
 
     def show_folder(self, folder_id: int) -> None:
         """Show this folder's mail, as soon as the tree knows it."""
@@ -157,6 +160,8 @@ class MailScreen(Pane):
         self.query_one(ListStatus).show(self._folder(), self.messages.cursor + 1 if count else 0, count)
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
+        if message.rows is self.messages:
+            self._show_fetch()
         if self._follow is not None:
             self._follow.stop()
         if message.rows is self.folders and self.focused is self.folders:
@@ -190,6 +195,13 @@ class MailScreen(Pane):
 
     def on_message_list_shown(self) -> None:
         self._show_status()
+        self._show_fetch()
+
+    def _show_fetch(self) -> None:
+        # Bindings are told anew only where they change: it costs more than the key itself.
+        if self._fetchable != self.messages.withheld:
+            self._fetchable = self.messages.withheld
+            self.refresh_bindings()
 
     # -- the three parts ------------------------------------------------------------------------------------------
 
@@ -225,6 +237,15 @@ class MailScreen(Pane):
             self.show_view(VIEWS[at - 1])
         else:
             await self.run_action("app.show_mode('dashboard')")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "fetch":
+            return (True if self.vitals.can_sync else None) if self.messages.withheld else False
+        return super().check_action(action, parameters)
+
+    def action_fetch(self) -> None:
+        if self.messages.withheld and self.messages.message_id is not None:
+            self.post_message(self.FetchWanted(self.messages.message_id))
 
     def action_copy_id(self) -> None:
         message_id = self.messages.message_id

@@ -36,6 +36,13 @@ class Pane(Screen[None]):
             super().__init__()
             self.folder_id = folder_id
 
+    class FetchWanted(Message):
+        """The person wants a message that was left on the server."""
+
+        def __init__(self, message_id: int) -> None:
+            super().__init__()
+            self.message_id = message_id
+
     class Resumed(Message):
         """The pane is seen again and has missed what happened meanwhile."""
 

@@ -128,6 +128,12 @@ class MessageList(RowList):
         return self._ids[self.cursor] if self._count else None
 
     @property
+    def withheld(self) -> bool:
+        """The message under the cursor was left on the server."""
+        row = self._rows.get(self._ids[self.cursor]) if self._count else None
+        return row is not None and bool(row.withheld) and not row.fetched
+
+    @property
     def loading_list(self) -> bool:
         """True until the whole list has been read once."""
         return self._folder_id is not None and self._seen is None

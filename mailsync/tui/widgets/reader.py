@@ -75,6 +75,12 @@ class Reader(LineView):
         else:
             self._lay_out()
 
+    def store_changed(self) -> None:
+        """Something was committed: a message that was not here may have come."""
+        if self._document is not None and self._document.message.raw is None:
+            self._document = None
+            self._lay_out()
+
     def set_mode(self, mode: Mode) -> None:
         """Another view of the same message, from its top."""
         if self._message_id is not None:
