@@ -25,6 +25,7 @@ from mailsync.sync.download import Download
 from mailsync.sync.gmail import keep_labels
 from mailsync.sync.moves import Moves
 from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
+from mailsync.sync.preview import foresee
 from mailsync.sync.questions import PIECE, Questions
 from mailsync.sync.reset import Reset, same_messages
 from mailsync.sync.scope import Scope
@@ -152,7 +153,7 @@ class FolderSync:
         changes.fetch |= (due | admitted) - changes.remove
         await self._report(questions.doubts)
         if self.dry_run:
-            self.result.new += len(changes.fetch)
+            await foresee(session, self.scope, changes.fetch - due, self.result, changes.fetch & due)
             self.result.changed += len(changes.reflag)
             self.result.deleted += len(changes.remove)
             return box

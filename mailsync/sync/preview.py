@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from mailsync.errors import FolderDoubt
 from mailsync.imap.session import Session
-from mailsync.imap.uidset import UidSet
+from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.model import FolderResult
 from mailsync.store import holdings
 from mailsync.store.database import Store
 from mailsync.sync.discover import Chosen
-from mailsync.sync.scope import Scope
+from mailsync.sync.scope import Narrowed, Scope
 
 PIECE = 1000
 BATCH_BYTES = 1 << 20
@@ -33,20 +33,37 @@ async def preview(session: Session, store: Store, chosen: Chosen, scope: Scope) 
         raise FolderDoubt(
             f"the server's search lists none of {box.exists} messages", hint="run it again later; nothing was changed"
         )
-    admit = UidSet()
+    admit = dropped = EMPTY
     if held:
         reselected = await scope.reselect(session, store, folder.id)
-        result.deleted += len((held - listed) | reselected.remove)
-        admit = reselected.admit & listed
-    found = await scope.narrow(session, listed - held)
-    fetch = found.fetch | admit
-    result.new, result.withheld, result.outside = len(fetch), len(found.withheld), len(found.outside)
-    whole = chosen.bytes if fetch == listed else None
-    result.bytes = whole if whole is not None else await size_of(session, fetch)
+        admit, dropped = reselected.admit & listed, reselected.remove & listed
+        result.deleted += len((held - listed) | dropped)
+    await foresee(session, scope, listed - held, result, admit, whole=None if held else chosen.bytes)
+    result.outside += len(dropped)
     return result
 
 
-async def size_of(session: Session, uids: UidSet) -> int:
+async def foresee(
+    session: Session,
+    scope: Scope | None,
+    strangers: UidSet,
+    result: FolderResult,
+    known: UidSet = EMPTY,
+    *,
+    whole: int | None = None,
+) -> None:
+    """Add to `result` what would be fetched of the open folder: of messages without a row what `scope` selects, and
+    `known` ones. `whole` are the bytes of all of them, where that is known."""
+    found = Narrowed(strangers) if scope is None else await scope.narrow(session, strangers)
+    fetch = found.fetch | known
+    result.new += len(fetch)
+    result.withheld += len(found.withheld)
+    result.outside += len(found.outside)
+    whole = whole if found.fetch == strangers else None
+    result.bytes += await _size_of(session, fetch) if whole is None else whole
+
+
+async def _size_of(session: Session, uids: UidSet) -> int:
     """The announced bytes of these messages of the open folder."""
     sizes: dict[int, int] = {}
     async for batch in session.fetch(uids.split(PIECE), "UID RFC822.SIZE", BATCH_BYTES):

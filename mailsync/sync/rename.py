@@ -6,7 +6,7 @@ gone back, and a sample of messages is under the same UIDs: many servers give ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailsync.errors import MailsyncError
@@ -19,6 +19,9 @@ from mailsync.sync import identity, internaldate
 
 SAMPLE = 10
 """The newest messages looked at, and as many others."""
+CANDIDATES = 3
+LOOKS = 60
+"""Folders opened for one folder, and in all: where every UIDVALIDITY is 1, hundreds may seem to be any other."""
 BATCH_BYTES = 1 << 20
 
 
@@ -55,17 +58,28 @@ async def find_renamed(
         for name, item in listed.items()
         if name not in taken and (name not in known or name in moved or not _may_be(known[name], item))
     ]
+    looks = 0
     for name, folder in known.items():
         if name in moved or (name in listed and _may_be(folder, listed[name])) or folder.first_sync_at is None:
             continue
-        for item in free:
-            if item.entry.name == name or not _may_be(folder, item) or (item.mailboxid and name in mailboxids):
-                continue
-            if await _is_same(session, store, folder, item):
+        for item in _candidates(folder, free, named=name in mailboxids):
+            looks += 1
+            if looks <= LOOKS and await _is_same(session, store, folder, item):
                 found.append(Renamed(folder, item))
                 free.remove(item)
                 break
     return found
+
+
+def _candidates(folder: Folder, free: Sequence[Listed], *, named: bool) -> list[Listed]:
+    """Those of `free` that `folder` may be, the likeliest first; `named`: its MAILBOXID is known, and is no other's."""
+    likely = [
+        item
+        for item in free
+        if item.entry.name != folder.name and _may_be(folder, item) and not (named and item.mailboxid)
+    ]
+    likely.sort(key=lambda item: abs(item.status.get("MESSAGES", 0) - folder.messages))
+    return likely[:CANDIDATES]
 
 
 def _may_be(folder: Folder, item: Listed) -> bool:

@@ -144,6 +144,17 @@ async def test_a_special_use_that_one_list_leaves_out_is_still_known(tmp_path: P
         assert rig.folders()["Sent"].special_use == "\\Sent"
 
 
+@pytest.mark.parametrize(("include", "there"), [(["*"], False), (["*", "All Mail"], True)])
+async def test_what_a_server_shows_twice_is_left_out_unless_it_is_named(
+    include: list[str], there: bool, tmp_path: Path
+) -> None:
+    options = {"folders": {"include": include}, "quirks": {"skip": ["\\All", "All Mail"]}}
+    with ModelServer("plain") as server, Rig(tmp_path, server.port, options=options) as rig:
+        server.mail.create("All Mail")
+        await rig.sync()
+        assert ("All Mail" in rig.folders()) is there
+
+
 async def test_a_gmail_is_mirrored_once(tmp_path: Path) -> None:
     with ModelServer("gmail") as server, Rig(tmp_path, server.port) as rig:
         server.mail.create("Work")
