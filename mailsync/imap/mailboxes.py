@@ -266,6 +266,7 @@ def begin_examine(line: Line, raw_name: bytes, words: str, *, tells: bool = Fals
         match response:
             case Exists(count):
                 box.exists = max(box.exists, count)  # Zimbra sends several; the last and largest holds
+                protocol.patience = PATIENCE + 4 * min(box.exists, MOST)  # each message may be told of in this answer
             case Condition(code=code) if code is not None:
                 return _take_code(box, code)
             case Flags(names=names):
@@ -282,7 +283,6 @@ def begin_examine(line: Line, raw_name: bytes, words: str, *, tells: bool = Fals
 
     def opened(answer: Tagged) -> None:
         line.mailbox = box if answer.status == "OK" else None
-        line.protocol.patience = PATIENCE + 4 * min(box.exists, MOST)
         line.states.move("selected" if line.mailbox else "authenticated")
         line.pushed.clear()
         if box.highestmodseq is not None and (box.highestmodseq <= 0 or not line.quirks.trust_modseq):

@@ -32,6 +32,7 @@ class Opening:
         self._pending: Pending
         self._box: Mailbox
         self._extension = ""
+        self._begun = False
 
     @classmethod
     async def begin(
@@ -57,10 +58,9 @@ class Opening:
         self._pending, self._box, single = begin_examine(
             self._line, self._raw_name, words, tells=self._extension == "QRESYNC"
         )
-        if single:
+        self._begun = single or (await self._line.protocol.finish(self._pending)).status == "OK"
+        if self._begun:
             self.stream.begin()
-        else:
-            await self._line.protocol.finish(self._pending)
 
     async def box(self) -> Mailbox:
         """What EXAMINE told of the folder. Raises as `session.examine` does."""
@@ -68,7 +68,8 @@ class Opening:
             answer = await self._line.protocol.finish(self._pending)
             if answer.status == "OK":
                 return self._box
-            await self._discard()
+            if self._begun:
+                await self._discard()
             if not self._line.misunderstood(answer) or not self._extension:
                 self._line.check(answer, self._pending.name)
             self._line.latch_off(self._extension)

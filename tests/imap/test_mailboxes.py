@@ -11,6 +11,7 @@ from mailsync.errors import CommandRefused
 from mailsync.imap import mailboxes
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.mailboxes import EXTRAS, Mailbox
+from mailsync.imap.protocol import PATIENCE
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
@@ -235,6 +236,22 @@ async def test_leaving_a_folder(server: FakeServer, session: Session) -> None:
     assert await session.unselect()
     assert (session.state, session.mailbox) == ("authenticated", None)
     assert server.verbs()[-1] == "UNSELECT"
+
+
+async def test_a_checkpoint_long_ago_may_tell_of_every_message(server: FakeServer, session: Session) -> None:
+    """More answers to one command than a server is believed to have reason for otherwise."""
+    count = PATIENCE + 10_000
+
+    async def examine(link: Link, command: Command) -> bool:
+        await link.send(b"* %d EXISTS\r\n" % count)
+        await link.send(b"".join(b"* %d FETCH (UID %d FLAGS ())\r\n" % (uid, uid) for uid in range(1, count + 1)))
+        await link.ok(command)
+        return True
+
+    session.enabled = frozenset({"QRESYNC"})
+    session.capabilities |= {"QRESYNC"}
+    server.hooks["EXAMINE"] = examine
+    assert len((await session.examine(b"INBOX", since=(1, 7))).changed) == count
 
 
 # What is pushed
