@@ -30,7 +30,6 @@ from mailsync.store import accounts, connections, jobs, messages
 from mailsync.store.database import Store
 from mailsync.store.lock import EngineLock
 from mailsync.sync.account import AccountMirror
-from mailsync.sync.monitor import AccountMonitor
 
 PIPELINE_PACE_SECONDS = 0.25
 """Between two pages of the pipeline while a job runs: 2,000 messages a second."""
@@ -221,6 +220,8 @@ class Engine:
 
     async def _monitor(self, mirror: AccountMirror) -> None:
         """Watch the account's folders, as soon as they are mirrored and whenever they can be."""
+        from mailsync.sync.monitor import AccountMonitor  # a single command watches nothing
+
         await AccountMonitor(mirror, lambda: self._stopping).run()
 
 

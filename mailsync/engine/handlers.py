@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.worker import Handler, Outcome
@@ -15,9 +15,9 @@ from mailsync.store import folders, selection
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
-from mailsync.sync.check import checked
-from mailsync.sync.ondemand import fetch_withheld
-from mailsync.sync.verify import Verdict, verify_folder
+
+if TYPE_CHECKING:
+    from mailsync.sync.verify import Verdict
 
 log = get_logger("engine")
 
@@ -67,6 +67,8 @@ class Handlers:
 
     async def fetch(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """The bytes of one message (`params["message"]`, its id) that is listed without them."""
+        from mailsync.sync.ondemand import fetch_withheld
+
         del stopping
         number = int(job.params["message"])
         where = await self._store.aread(lambda connection: selection.find_withheld(connection, number))
@@ -111,6 +113,8 @@ class Handlers:
     async def _verify_account(
         self, mirror: AccountMirror, params: dict[str, Any], stopping: Callable[[], bool]
     ) -> list[Verdict]:
+        from mailsync.sync.verify import Verdict, verify_folder
+
         verdicts: list[Verdict] = []
         try:
             await mirror.begin(asked=True)
@@ -137,6 +141,8 @@ class Handlers:
 
     async def check(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Look at the server of one account; see `sync.check`."""
+        from mailsync.sync.check import checked
+
         del stopping  # a few round trips
         (mirror,) = self._chosen(job)
         document, failure = await checked(mirror)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from mailsync.pipeline.mime import Envelope, envelope
 from mailsync.store import contents, envelopes, quarantine
 from mailsync.store.database import Store
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.mime import Envelope
 
 STAGE = "envelope"
 PAGE = 500
@@ -47,6 +50,8 @@ class Runner:
                 return 0
             position = page[-1][0]
             self._read_ahead(connection, position)
+        from mailsync.pipeline.mime import envelope  # most syncs find nothing new
+
         rows: list[envelopes.Row] = []
         failures: list[tuple[int, str]] = []
         for content_id, head in page:

@@ -20,7 +20,6 @@ from mailsync.sync.connection import AccountConnection
 from mailsync.sync.discover import Chosen, Discovery, Found
 from mailsync.sync.folder import FolderSync
 from mailsync.sync.plan import Numbers, choose
-from mailsync.sync.preview import preview
 from mailsync.sync.scope import Scope
 
 LOSSES = 3
@@ -146,6 +145,8 @@ class AccountMirror(AccountConnection):
 
     async def _preview(self, one: Chosen) -> FolderResult:
         """What a first sync or a new selection would do; a folder's failure is its own."""
+        from mailsync.sync.preview import preview
+
         try:
             async with self.pool.session() as session:
                 return await preview(session, self.store, one, self.scope(one.folder))

@@ -27,7 +27,7 @@ from mailsync.model import AccountState
 from mailsync.privacy import consent
 from mailsync.store import accounts, consents, folders, probes, traffic
 from mailsync.store.database import Store
-from mailsync.sync import line, probe
+from mailsync.sync import line
 from mailsync.sync.backoff import Backoff, moment
 from mailsync.sync.budget import Budget, Progress, amount, estimated_rest, forecast, renews_at
 from mailsync.sync.knowledge import CEILING_SECONDS, LINE_SECONDS, PROBE_SECONDS, PROBED, Knowledge
@@ -159,11 +159,13 @@ class AccountConnection:
         found: dict[str, str] = {}
         if not missing or self._probing.locked():
             return found
+        from mailsync.sync.probe import probe  # once a month
+
         async with self._probing:
             present = await self.store.aread(lambda connection: folders.present(connection, self.account_id))
             with contextlib.suppress(MailsyncError):
                 async with self.pool.session() as session:
-                    found = await probe.probe(session, present.values(), missing)
+                    found = await probe(session, present.values(), missing)
             self.knowledge.note(found, PROBE_SECONDS)
         if any(" off: " in value for value in found.values()):
             await self.pool.close()  # what is open still believes in it
