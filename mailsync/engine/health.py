@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from mailsync.privacy import consent
 from mailsync.store import schema
-from mailsync.store.health import Account, Facts, Folder
+from mailsync.store.health import CERTIFICATE, Account, Facts, Folder
 from mailsync.store.probes import THROTTLED
 from mailsync.text import size, span
 
@@ -36,8 +36,6 @@ DISK_WARNS = 1 << 30
 DISK_SHARE = 10
 """Free space below one in so many of the database's size warns."""
 WAL_WARNS = 512 << 20
-TLS_PROBE = "tls_not_after"
-"""The probe that holds when the server's certificate ends, in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +256,7 @@ def _connection(facts: Facts, account: Account, *, running: bool, now: float) ->
 
 def _tls(facts: Facts, name: str, now: float) -> Iterator[Check]:
     for probe in facts.probes:
-        if (probe.account, probe.name) != (name, TLS_PROBE):
+        if (probe.account, probe.name) != (name, CERTIFICATE):
             continue
         try:
             left = (float(probe.value) - now) / 86400

@@ -54,6 +54,12 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     return context
 
 
+def certificate_ends(protocol: Protocol) -> float | None:
+    """When the certificate that the server showed ends, in Unix seconds; None for a connection without TLS."""
+    shown = protocol.transport.get_extra_info("peercert") if protocol.transport is not None else None
+    return float(ssl.cert_time_to_seconds(shown["notAfter"])) if shown else None
+
+
 def dial(endpoint: Endpoint) -> Client:
     """Begin to connect; ConfigError when the CA file cannot be used."""
     context = tls_context(endpoint) if endpoint.security == "tls" else None

@@ -13,6 +13,8 @@ from pathlib import Path
 from mailsync.model import AccountState
 from mailsync.store import connections, onestep, traffic
 
+CERTIFICATE = "tls_not_after"
+"""The probe that holds when the server's TLS certificate ends, in Unix seconds."""
 WAL_SUFFIX = "-wal"
 QUIRKS = "quirks"
 """The probe that holds which known quirks of servers matched: a JSON list of [name, why]."""

@@ -4,6 +4,7 @@
     search        whether SEARCH finds what is there             qresync   whether VANISHED (EARLIER) makes sense
     idle          whether IDLE is accepted
     quirks        which rows of `imap.quirks` matched, with reasons
+    tls_not_after when the certificate of its TLS ends, in Unix seconds
     connections   how many the server allows                     line      what the way to it carries
     throttled     the pause the server asked for
 
@@ -19,11 +20,12 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mailsync.imap.connect import certificate_ends
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
 from mailsync.store import accounts, probes, traffic
 from mailsync.store.database import Store
-from mailsync.store.health import QUIRKS
+from mailsync.store.health import CERTIFICATE, QUIRKS
 from mailsync.sync.line import Line
 
 DAY = 86400.0
@@ -114,6 +116,11 @@ class Knowledge:
         quirks = json.dumps(session.quirks.names)
         if self.value(QUIRKS) != quirks:
             self.note({QUIRKS: quirks}, PROBE_SECONDS)
+        ends = certificate_ends(session.protocol)
+        if ends is None:
+            self.forget(CERTIFICATE)
+        elif self.value(CERTIFICATE) != f"{ends:.0f}":
+            self.note({CERTIFICATE: f"{ends:.0f}"}, PROBE_SECONDS)
 
     def describe(self, server: str, capabilities: frozenset[str], line: str) -> None:
         """The account's row, where it would change."""

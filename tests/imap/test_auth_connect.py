@@ -23,7 +23,7 @@ from mailsync.errors import (
     Unreachable,
 )
 from mailsync.imap import auth
-from mailsync.imap.connect import Endpoint, connect
+from mailsync.imap.connect import Endpoint, certificate_ends, connect
 from mailsync.imap.session import Session
 from tests.servers import certificates
 from tests.servers.dovecot import Dovecot
@@ -239,6 +239,9 @@ async def test_both_kinds_of_tls_with_a_private_authority(dovecot: Dovecot, fres
     endpoint = Endpoint("127.0.0.1", port, security, str(dovecot.ca_file))  # type: ignore[arg-type]
     session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
     assert "STARTTLS" not in session.capabilities
+    ends = certificate_ends(session.protocol)
+    assert ends is not None
+    assert ends > time.time()
     assert (await session.examine(b"INBOX")).exists == 0
     await session.logout()
 
