@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 
-SYNC_SECONDS = 3600
-"""A sync of one folder takes less: what the other folder gained before its end may be younger than its beginning."""
-
-
 def arrived(connection: sqlite3.Connection, folder_id: int, at: float) -> int:
     """Give rows added just now (temp.chosen, created `at`) the ids of messages that were removed before; how many."""
     rows = connection.execute(
@@ -36,12 +32,12 @@ def left(connection: sqlite3.Connection, folder_id: int) -> int:
     """Messages just removed (temp.chosen) that another folder has gained since the last sync of this one have moved
     there: the new row takes the old id. Returns how many; their rows in `removed_messages` are gone with that."""
     rows = connection.execute(
-        f"""SELECT m.id, r.id FROM temp.chosen c JOIN removed_messages r ON r.folder_id = ?1 AND r.uid = c.uid
+        """SELECT m.id, r.id FROM temp.chosen c JOIN removed_messages r ON r.folder_id = ?1 AND r.uid = c.uid
            JOIN folders f ON f.id = r.folder_id
            JOIN messages m ON m.content_id = r.content_id AND m.internaldate IS r.internaldate AND m.id > r.id
            JOIN folders g ON g.id = m.folder_id
            WHERE r.content_id IS NOT NULL AND r.uidvalidity IS f.uidvalidity AND g.account_id = f.account_id
-             AND m.folder_id <> ?1 AND m.created_at >= f.last_sync_at - {SYNC_SECONDS}
+             AND m.folder_id <> ?1 AND m.created_at >= f.last_sync_at
            ORDER BY r.uid, m.id DESC""",
         (folder_id,),
     ).fetchall()

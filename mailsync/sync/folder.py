@@ -17,16 +17,16 @@ from mailsync.errors import FolderDoubt, Interrupted
 from mailsync.imap.session import Mailbox, Session
 from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
 from mailsync.model import FolderResult
-from mailsync.store import accounts, activity, certificates, folders, messages, quarantine, selection
+from mailsync.store import certificates, folders
 from mailsync.store.database import Store
 from mailsync.sync import download, guard, plan
+from mailsync.sync.carrier import Carrier
 from mailsync.sync.certify import certify
 from mailsync.sync.download import Download
 from mailsync.sync.gmail import keep_labels
-from mailsync.sync.moves import Moves
 from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
 from mailsync.sync.preview import foresee
-from mailsync.sync.questions import PIECE, Questions
+from mailsync.sync.questions import Questions
 from mailsync.sync.reset import Reset, same_messages
 from mailsync.sync.scope import Scope
 
@@ -63,6 +63,7 @@ class FolderSync:
     status: Numbers | None = None
     result: FolderResult = field(init=False)
     download: Download = field(init=False)
+    _carrier: Carrier = field(init=False)
     _choice: Choice = field(default_factory=lambda: Choice("unchanged", ""), init=False)
     _hurried: bool = field(default=False, init=False)
 
@@ -70,6 +71,18 @@ class FolderSync:
         self.result = FolderResult(self.folder.name)
         self.download = Download(
             self.store, self.account, self.account_id, self.folder, self.result, self.now, self.stopping
+        )
+        self._carrier = Carrier(
+            self.store,
+            self.account,
+            self.account_id,
+            self.folder,
+            self.result,
+            self.now,
+            self.stopping,
+            self.scope,
+            self.download,
+            self.dry_run,
         )
 
     async def run(self, session: Session) -> FolderResult:
@@ -92,7 +105,7 @@ class FolderSync:
         if self._hurried or self.dry_run or not fresh or status is None or not 0 < status.messages <= SMALL:
             return None
         self._hurried = True
-        if (self.scope is not None and self.scope.active) or await self._may_know_arrivals():
+        if (self.scope is not None and self.scope.active) or await self._carrier.may_know_arrivals():
             return None
         opening = await session.begin_examine_fetch(
             folder.raw_name, "1:*", download.items(session.capabilities), download.BATCH_BYTES
@@ -104,19 +117,15 @@ class FolderSync:
                 continue
             return None
         self._chosen(Choice("first", "no sync of this folder has finished yet"), server)
-        started = self.store.write(self._start(server))
+        started = self.store.write(self._carrier.start(self._choice, server))
         got = await self.download.consume(opening.stream)
         started.result()
         if len(got) != box.exists or self.stopping():
             return None
-        await self._settle_flags(session, Questions(self.store, session, folder, box, self.now))
+        await self._carrier.settle_flags(session, Questions(self.store, session, folder, box, self.now))
         await keep_labels(session, self.store, self.account_id, folder.id, new=got)
         await self._finish(session, server)
         return await self._counted(session)
-
-    async def _may_know_arrivals(self) -> bool:
-        """The account was mirrored before: what is new in one folder may be known from another."""
-        return await self.store.aread(lambda c: accounts.was_synced(c, self.account))
 
     async def _round(self, session: Session) -> Mailbox:
         folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
@@ -151,16 +160,16 @@ class FolderSync:
             return box
         changes = await self._changes(questions, choice, folder, stored, server)
         changes.fetch |= (due | admitted) - changes.remove
-        await self._report(questions.doubts)
+        await self._carrier.report(questions.doubts)
         if self.dry_run:
             await foresee(session, self.scope, changes.fetch - due, self.result, changes.fetch & due)
             self.result.changed += len(changes.reflag)
             self.result.deleted += len(changes.remove)
             return box
-        await self.store.awrite(self._start(server))
-        await self._apply(changes, questions.outside if str(questions.outside) != folder.outside else None)
-        await self._fetch(session, changes.fetch, known=due | admitted, first=choice.strategy == "first")
-        await self._settle_flags(session, questions)
+        await self.store.awrite(self._carrier.start(self._choice, server))
+        await self._carrier.apply(changes, questions.outside if str(questions.outside) != folder.outside else None)
+        await self._carrier.fetch(session, changes.fetch, known=due | admitted)
+        await self._carrier.settle_flags(session, questions)
         if self.stopping():
             raise Interrupted
         by_modseq = stored.highestmodseq if choice.strategy == "condstore" and not reselected else None
@@ -217,24 +226,12 @@ class FolderSync:
             return choice
         return Choice("uidvalidity_reset", "messages are not what their UIDs say, though UIDVALIDITY is as it was")
 
-    # -- carrying out ------------------------------------------------------------------------------------------
-
-    def _start(self, server: Numbers) -> Callable[[sqlite3.Connection], None]:
-        choice = self._choice
-
-        def write(connection: sqlite3.Connection) -> None:
-            folders.start_sync(
-                connection, self.folder.id, server.uidvalidity or 0, server.messages, choice.strategy, choice.why
-            )
-
-        return write
-
     async def _reset(self, session: Session, folder: folders.Folder, server: Numbers) -> Mailbox:
         reset = Reset(self.store, self.account, folder, self.result, self.now)
         try:
             there = await reset.run(session, server, dry_run=self.dry_run)
         finally:
-            await self._report(reset.doubts)
+            await self._carrier.report(reset.doubts)
         box = session.mailbox
         assert box is not None
         if self.dry_run:
@@ -243,73 +240,15 @@ class FolderSync:
         folder = await self.store.aread(lambda connection: folders.get(connection, self.folder.id))
         questions = Questions(self.store, session, folder, box, self.now)
         listed = there if len(there) == box.exists else await questions.listing()
-        await self.store.awrite(self._start(server))
-        await self._fetch(session, listed - await questions.held(), known=EMPTY, first=False)
-        await self._settle_flags(session, questions)
+        await self.store.awrite(self._carrier.start(self._choice, server))
+        wanted = listed - await questions.held()
+        await self._carrier.fetch(session, wanted, known=EMPTY, strange=reset.contradicted)
+        await self._carrier.settle_flags(session, questions)
         if self.stopping():
             raise Interrupted
         await keep_labels(session, self.store, self.account_id, folder.id, new=listed)
         await self._finish(session, server, full_scan=True)
         return await self._counted(session)
-
-    async def _apply(self, changes: Changes, outside: UidSet | None) -> None:
-        """Flags and removals; `outside`: what is left of the messages that are not mirrored."""
-        if not changes.reflag and not changes.remove and outside is None:
-            return
-        at = self.now()
-        folder_id = self.folder.id
-
-        def write(connection: sqlite3.Connection) -> tuple[int, int]:
-            changed = removed = 0
-            if outside is not None:
-                folders.note_outside(connection, folder_id, str(outside))
-            if changes.reflag:
-                changed = messages.set_flags(connection, folder_id, changes.reflag)
-                uids = UidSet.from_uids(uid for uid, _, _ in changes.reflag)
-                self._tell(connection, at, "flags", changed, uids)
-            if changes.remove:
-                removed = messages.remove(connection, folder_id, changes.remove, at, "expunged")
-                quarantine.settle(connection, folder_id, at)
-                self._tell(connection, at, "removed", removed, changes.remove)
-            return changed, removed
-
-        changed, removed = await self.store.awrite(write)
-        self.result.changed += changed
-        self.result.deleted += removed
-
-    async def _fetch(self, session: Session, wanted: UidSet, *, known: UidSet, first: bool) -> None:
-        """Have the bytes of `wanted`. `known` of them have a row; a `first` sync of a new account knows nothing yet."""
-        strangers = wanted - known
-        if strangers and self.scope is not None:
-            strangers = await self.scope.settle(session, self.store, self.folder.id, strangers, self.result)
-        if strangers and (not first or await self._may_know_arrivals()):
-            moves = Moves(self.store, self.account, self.account_id, self.folder, self.result, self.now)
-            strangers = await moves.take(session, strangers)
-            await self._report(moves.doubts)
-        await self.download.run(session, strangers | (wanted & known))
-
-    async def _settle_flags(self, session: Session, questions: Questions) -> None:
-        """Ask again for the flags of messages that changed while they were fetched."""
-        unsure = self.download.take_unsure()
-        if unsure and not self.stopping():
-            told = await questions.told(unsure.split(PIECE))
-            reflag = [(uid, *state) for state, uids in told.states.items() for uid in uids & unsure]
-            await self._apply(Changes(reflag=reflag), None)
-
-    def _tell(self, connection: sqlite3.Connection, at: float, kind: str, count: int, uids: UidSet) -> None:
-        if count:
-            activity.add(connection, at, self.account, self.folder.name, kind, count=count, uids=str(uids))
-
-    async def _report(self, doubts: list[str]) -> None:
-        """What was doubted is told, whatever became of it."""
-        if doubts and not self.dry_run:
-            at, name = self.now(), self.folder.name
-
-            def write(connection: sqlite3.Connection) -> None:
-                for doubt in doubts:
-                    activity.add(connection, at, self.account, name, "doubt", detail=doubt)
-
-            await self.store.awrite(write)
 
     # -- numbers -----------------------------------------------------------------------------------------------
 
@@ -350,19 +289,17 @@ class FolderSync:
         checkpoint = folders.Checkpoint(server.uidvalidity, server.uidnext, server.highestmodseq, server.messages)
         strategy, why = self.result.strategy or "unchanged", self._choice.why
         at, folder_id = self.now(), self.folder.id
-        fingerprint = self.scope.fingerprint if self.scope is not None else None
         mailboxid = session.mailbox.mailboxid if session.mailbox is not None else ""
 
         changed = bool(self.result.new or self.result.deleted or self.result.quarantined)
+        changed = changed or strategy == "uidvalidity_reset"
 
         def write(connection: sqlite3.Connection) -> bool:
             folders.finish_sync(
                 connection, folder_id, checkpoint, strategy, at, why=why, full_scan=full_scan, mailboxid=mailboxid
             )
-            if fingerprint is not None:
-                outside, noted = selection.read(connection, folder_id)
-                if noted != fingerprint:
-                    selection.note(connection, folder_id, outside, fingerprint)
+            if self.scope is not None:
+                self.scope.conclude(connection, folder_id)
             return not changed and bool(certificates.renew(connection, [folder_id], at))
 
         if not await self.store.awrite(write, durable=changed or bool(self.result.changed)):
@@ -387,7 +324,7 @@ class FolderSync:
         news = box.exists - folder.messages - len(UidSet.parse(folder.outside))
         if news > HANDFUL or (self.scope is not None and self.scope.active):
             got = await session.search(f"UID {first}:*") & UidSet([(first, MAX_UID)]) if first <= MAX_UID else EMPTY
-            await self._fetch(session, got, known=EMPTY, first=False)
+            await self._carrier.fetch(session, got, known=EMPTY)
         else:
             got = await self.download.above(session, first)
         if got.max is not None:
@@ -419,7 +356,7 @@ class FolderSync:
         if changes is None:
             return await self.run(session)
         outside = questions.outside if str(questions.outside) != folder.outside else None
-        await self._apply(changes, outside)
+        await self._carrier.apply(changes, outside)
         self.result.uidvalidity = box.uidvalidity
         self.result.strategy = self.result.strategy or _modseq(session, (0, 0)) or "scan"
         self.result.seconds += time.monotonic() - started

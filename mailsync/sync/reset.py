@@ -84,6 +84,8 @@ class Reset:
     now: Callable[[], float]
     choice: random.Random = field(default_factory=random.Random)
     doubts: list[str] = field(default_factory=list)
+    contradicted: bool = False
+    """Messages that looked the same were not: nothing that looks like one of the mirror's is to be believed."""
 
     async def run(self, session: Session, server: Numbers, *, dry_run: bool = False) -> UidSet:
         """Follow the folder to the UIDVALIDITY of `server`; returns all UIDs that it was found to have.
@@ -97,7 +99,7 @@ class Reset:
         ours = await self._ours(honest=session.quirks.honest_size)
         pairs = _pairs(theirs, ours)
         if pairs and not await self._sample_holds(session, theirs, ours, pairs):
-            pairs = []
+            pairs, self.contradicted = [], True
         lost = self.folder.messages - len(pairs)
         if dry_run:
             self.result.deleted += lost

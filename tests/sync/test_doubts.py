@@ -234,7 +234,7 @@ async def test_a_server_that_lists_no_folders_is_not_believed(tmp_path: Path) ->
     ],
 )
 async def test_a_folder_missing_from_the_list_is_asked_for_by_name(answer: str, stays: bool, tmp_path: Path) -> None:
-    with FakeServer({"INBOX": box(5), "Sent": box(2)}) as server, Rig(tmp_path, server.port) as rig:
+    with FakeServer({"INBOX": box(5), "Sent": box(2, size=7)}) as server, Rig(tmp_path, server.port) as rig:
         await rig.sync()
         server.hooks["LIST"] = says(b'* LIST () "/" INBOX')
         if answer:
@@ -244,7 +244,7 @@ async def test_a_folder_missing_from_the_list_is_asked_for_by_name(answer: str, 
         assert ("Sent" in rig.folders()) == stays
         assert rig.uids("Sent") == ([1, 2] if stays else [])
         assert rig.execute("SELECT count(*) FROM removed_messages") == [(0 if stays else 2,)]
-        assert rig.execute("SELECT count(*) FROM contents") == [(5,)]
+        assert rig.execute("SELECT count(*) FROM contents") == [(7,)]
         if not stays:
             del server.hooks["LIST"], server.hooks["STATUS"]
             assert (await rig.sync())["Sent"].strategy == "first"
