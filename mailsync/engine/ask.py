@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,10 +33,12 @@ def ask(
     """Run a job to its end and return its row.
 
     Where nobody owns the data directory an engine is embedded for the length of the job; where the owner dies
-    meanwhile, too. `each()` is called while waiting, about every 10 ms. Interrupted (KeyboardInterrupt), the job is
-    cancelled and the interrupt goes on.
+    meanwhile, too. `each()` is called while waiting, every 10 ms or more often. Interrupted (KeyboardInterrupt), the
+    job is cancelled and the interrupt goes on.
     """
     engine = _embed(config, store, data_dir)
+    committed = threading.Event()
+    store.subscribe(committed.set)
     try:
         attempts = 1 if engine else 3
         job_id = store.write(
@@ -58,7 +61,8 @@ def ask(
                     elif engine is not None and not engine.running:
                         raise engine.failure
                 each()
-                time.sleep(POLL_SECONDS)
+                committed.wait(POLL_SECONDS)  # an engine of this process tells at once
+                committed.clear()
         except KeyboardInterrupt:
             store.write(lambda connection: jobs.request_cancel(connection, job_id, time.time())).result()
             raise
@@ -66,6 +70,7 @@ def ask(
             raise MailsyncError("the job was removed while it waited")
         return job
     finally:
+        store.unsubscribe(committed.set)
         if engine is not None:
             engine.stop()
 
