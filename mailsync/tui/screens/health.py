@@ -37,6 +37,8 @@ View = Literal["checks", "server", "connections", "log"]
 VIEWS: tuple[View, ...] = ("checks", "server", "connections", "log")
 REST_SECONDS = 0.9
 """Between two readings at least; the log is looked at as often, the store only if something was committed."""
+REST_SHARE = 5
+"""And this many times the length of the last one, so that thousands of folders stay a small load."""
 AGE_SECONDS = 5.0
 """Checks are made anew after so long even if nothing was committed: folders get late by themselves."""
 
@@ -81,7 +83,7 @@ class HealthScreen(Pane):
         self._pid: int | None = None
         self._examining = False
         self._dirty = True
-        self._next_look = self._stale_at = 0.0
+        self._next_look = self._stale_at = self._began = 0.0
         self._titles: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -131,7 +133,7 @@ class HealthScreen(Pane):
         if self._examining or not self.vitals.loaded:
             return
         store_too = self._dirty or moment >= self._stale_at
-        self._examining, self._dirty = True, False
+        self._examining, self._dirty, self._began = True, False, moment
         self._read(pid, store_too=store_too)
 
     @work(thread=True, group="health", exit_on_error=False)
@@ -153,7 +155,8 @@ class HealthScreen(Pane):
     def on_health_screen_examined(self, message: Examined) -> None:
         message.stop()
         moment = time.monotonic()
-        self._examining, self._next_look = False, moment + REST_SECONDS
+        self._examining = False
+        self._next_look = moment + max(REST_SECONDS, REST_SHARE * (moment - self._began))
         self.log_list.add(message.entries)
         if message.report is not None:
             self._stale_at = moment + AGE_SECONDS
