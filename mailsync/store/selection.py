@@ -6,7 +6,7 @@ The rows of `messages` and the UIDs of `outside` together are the folder on the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailsync.store import messages
@@ -28,11 +28,6 @@ def read(connection: sqlite3.Connection, folder_id: int) -> tuple[str, str]:
     """(UIDs left outside, as IMAP set text; fingerprint of the selection they were left out under)."""
     row = connection.execute("SELECT outside, selection FROM folders WHERE id = ?", (folder_id,)).fetchone()
     return row[0], row[1]
-
-
-def note(connection: sqlite3.Connection, folder_id: int, outside: str, selection: str) -> None:
-    """The inverse of `read`."""
-    connection.execute("UPDATE folders SET outside = ?, selection = ? WHERE id = ?", (outside, selection, folder_id))
 
 
 def older_than(connection: sqlite3.Connection, folder_id: int, moment: float) -> str:
@@ -69,10 +64,14 @@ def withhold(
     messages.recount(connection, folder_id)
 
 
-def admit(connection: sqlite3.Connection, folder_id: int, uids: Iterable[int]) -> None:
-    """The bytes of these are wanted now."""
-    connection.executemany(
-        f"UPDATE messages SET withheld = '' WHERE folder_id = {folder_id:d} AND uid = ?", [(uid,) for uid in uids]
+def conclude(connection: sqlite3.Connection, folder_id: int, selection: str, max_size: int | None) -> None:
+    """All of the folder is as this selection wants it; what is not larger than `max_size` is not withheld any more."""
+    if read(connection, folder_id)[1] == selection:
+        return
+    connection.execute("UPDATE folders SET selection = ? WHERE id = ?", (selection, folder_id))
+    connection.execute(
+        "UPDATE messages SET withheld = '' WHERE folder_id = ?1 AND withheld <> '' AND size <= coalesce(?2, size)",
+        (folder_id, max_size),
     )
 
 

@@ -19,11 +19,9 @@ from mailsync.errors import CommandRefused, FolderDoubt, ProtocolError, QueryErr
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
 from mailsync.model import FolderResult, split_flags
-from mailsync.query.parse import parse
-from mailsync.store import activity, holdings, messages, quarantine, selection
+from mailsync.store import activity, folders, holdings, messages, quarantine, selection
 from mailsync.store.database import Store
 from mailsync.sync import internaldate
-from mailsync.sync.searchkeys import Asked, compile_query, search_date
 
 FEW = 50
 """So many messages are looked at one by one; more are searched first."""
@@ -123,7 +121,7 @@ class Scope:
 
             def write(connection: sqlite3.Connection) -> None:
                 selection.withhold(connection, folder_id, found.withheld, at)
-                selection.note(connection, folder_id, text, self.fingerprint)
+                folders.note_outside(connection, folder_id, text)
 
             await store.awrite(write)
             result.withheld += len(found.withheld)
@@ -157,7 +155,8 @@ class Scope:
     async def apply(self, session: Session, store: Store, folder_id: int) -> UidSet:
         """Make the open folder's rows follow a selection that has changed; returns UIDs whose bytes are wanted now.
 
-        What was outside is forgotten: `settle` sorts it anew with all that has no row.
+        What was outside is forgotten: `settle` sorts it anew with all that has no row. May be killed and run again:
+        the selection counts as changed until `conclude`.
         """
         found = await self.reselect(session, store, folder_id)
         at = self.now()
@@ -170,11 +169,14 @@ class Scope:
                 activity.add(
                     connection, at, self.account, self.folder, "removed", count=removed, uids=uids, detail=NOT_SELECTED
                 )
-            selection.admit(connection, folder_id, found.admit)
-            selection.note(connection, folder_id, "", self.fingerprint)
+            folders.note_outside(connection, folder_id, "")
 
         await store.awrite(write)
         return found.admit
+
+    def conclude(self, connection: sqlite3.Connection, folder_id: int) -> None:
+        """A sync of the folder is complete: a selection that has changed is followed from here on."""
+        selection.conclude(connection, folder_id, self.fingerprint, self.limits.max_size)
 
     # -- the questions -----------------------------------------------------------------------------------------
 
@@ -195,6 +197,9 @@ class Scope:
 
     def skip_key(self, *, labels: bool) -> str | None:
         """`skip_query` as a SEARCH key, see `compile_query`; QueryError says which configuration is wrong."""
+        from mailsync.query.parse import parse
+        from mailsync.sync.searchkeys import Asked, compile_query
+
         today = datetime.fromtimestamp(self.now(), UTC).date()
         asked = Asked(self.account, self.folder, self.addresses, today, labels)
         try:
@@ -209,6 +214,8 @@ class Scope:
 
         The search is for a day earlier than the limit: servers differ in whose midnight a day begins with.
         """
+        from mailsync.sync.searchkeys import search_date
+
         if len(uids) <= FEW:
             return UidSet()
         assert self.limits.newer_than is not None

@@ -199,3 +199,52 @@ async def test_a_search_that_matches_everything_leaves_nothing_out(tmp_path: Pat
         result = await rig.try_sync()
         assert "contradict" in (result.folders[0].error or "")
         assert outside(rig) == []
+
+
+# Interrupted
+
+
+async def listed_and_left(server: ModelServer, directory: Path) -> None:
+    """A mirror of three messages: the first left outside, the third too large."""
+    filled(server, 40, 1, 9)
+    with Rig(directory, server.port, options=limits(newer_than="30d", max_size="500B")) as rig:
+        await rig.sync()
+        assert (rig.uids("INBOX"), outside(rig), withheld(rig)) == ([2, 3], [1], [3])
+
+
+async def test_a_new_selection_that_was_cut_short_is_carried_out_by_the_next_sync(tmp_path: Path) -> None:
+    stopped: list[bytes] = []
+
+    async def stop(link: Link, command: Command) -> bool:
+        stopped.append(command.text)
+        return False
+
+    with ModelServer("condstore") as server:
+        await listed_and_left(server, tmp_path)
+        with Rig(tmp_path, server.port) as rig:
+            server.hooks["UID FETCH"] = stop
+            assert (await rig.try_sync(stopping=lambda: bool(stopped))).exit_code == 130
+            assert (outside(rig), withheld(rig)) == ([], [3])
+            assert (await rig.sync())["INBOX"].new == 2  # one has had a row before
+            assert (rig.raw("INBOX").keys(), withheld(rig)) == ({1, 2, 3}, [])
+            await checked(rig)
+
+
+async def test_what_a_new_selection_wants_and_cannot_have_is_tried_again(tmp_path: Path) -> None:
+    async def refuse(link: Link, command: Command) -> bool:
+        if b"BODY.PEEK[]" in command.text:
+            await link.ok(command, "not now", "NO")
+            return True
+        return False
+
+    with ModelServer("condstore") as server:
+        await listed_and_left(server, tmp_path)
+        with Rig(tmp_path, server.port) as rig:
+            server.hooks["UID FETCH"] = refuse
+            assert (await rig.sync())["INBOX"].quarantined == 2
+            assert (rig.uids("INBOX"), withheld(rig)) == ([1, 2, 3], [])
+            del server.hooks["UID FETCH"]
+            rig.clock = 86_400.0
+            await rig.sync()
+            assert rig.raw("INBOX") == {uid: mail.raw for uid, mail in server.mail.folders["INBOX"].messages.items()}
+            await checked(rig)
