@@ -48,7 +48,12 @@ CLASSES = {
         ServerClass("plain", COMMON),
         ServerClass("objectid", f"{MODERN} QRESYNC OBJECTID"),
         ServerClass("gmail", f"{MODERN} X-GM-EXT-1", expunge_has_modseq=False),
-        ServerClass("yahoo", f"{COMMON} ENABLE OBJECTID UIDONLY PARTIAL ESEARCH MESSAGELIMIT=40", view=25, limit=40),
+        ServerClass(
+            "yahoo",
+            f"{COMMON} ENABLE OBJECTID UIDONLY PARTIAL ESEARCH MESSAGELIMIT=40 XYMHIGHESTMODSEQ",
+            view=25,
+            limit=40,
+        ),
     )
 }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,6 +31,12 @@ class Faults:
     """Hand on at most that many bytes at once (1 dribbles)."""
     refuse: bool = False
     """Close new connections at once."""
+    reset: bool = False
+    """A cut is a reset (RST), not an orderly end."""
+    half_close: bool = False
+    """A cut ends only what the server says: the client may speak on, and nobody answers."""
+    lives: int | None = None
+    """Only so many connections from now are cut or stall; later ones are sound."""
 
 
 class FaultProxy:
@@ -105,7 +112,10 @@ class FaultProxy:
             heard.set()
             self.turns.append(turns)
             self._spawn(self._pump_up, client, server, turns, heard)
-            self._spawn(self._pump_down, server, client, heard)
+            faults = self.faults
+            if faults.lives is not None:
+                faults.lives -= 1
+            self._spawn(self._pump_down, server, client, heard, faults.lives is not None and faults.lives < 0)
 
     def _pump_up(
         self, client: socket.socket, server: socket.socket, turns: list[bytes], heard: threading.Event
@@ -119,16 +129,24 @@ class FaultProxy:
                 server.sendall(data)
         _hang_up(server)
 
-    def _pump_down(self, server: socket.socket, client: socket.socket, heard: threading.Event) -> None:
+    def _pump_down(self, server: socket.socket, client: socket.socket, heard: threading.Event, sound: bool) -> None:
         passed = 0
         with contextlib.suppress(OSError):
             while data := server.recv(CHUNK):
                 while data:
-                    faults = self.faults
+                    faults = replace(self.faults, cut_after=None, stall_after=None) if sound else self.faults
                     if faults.latency and self._closing.wait(faults.latency):
                         break
                     room = _room(faults, passed)
                     if room == 0 and faults.cut_after is not None and passed >= faults.cut_after:
+                        if faults.half_close:
+                            client.shutdown(socket.SHUT_WR)
+                            return
+                        if faults.reset:
+                            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                            client.shutdown(socket.SHUT_RD)  # so that nobody reads it any more
+                            self._closing.wait(0.01)
+                            client.close()
                         raise ConnectionAbortedError
                     if room == 0:
                         if self._closing.wait(0.02):
