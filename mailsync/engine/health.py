@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from mailsync.privacy import consent
 from mailsync.store import schema
-from mailsync.store.health import CERTIFICATE, Account, Facts, Folder
-from mailsync.store.probes import THROTTLED
+from mailsync.store.health import Account, Facts, Folder
+from mailsync.store.probes import CERTIFICATE, THROTTLED
 from mailsync.text import size, span
 
 Status = Literal["pass", "warn", "fail"]

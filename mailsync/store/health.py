@@ -13,11 +13,7 @@ from pathlib import Path
 from mailsync.model import AccountState
 from mailsync.store import connections, onestep, traffic
 
-CERTIFICATE = "tls_not_after"
-"""The probe that holds when the server's TLS certificate ends, in Unix seconds."""
 WAL_SUFFIX = "-wal"
-QUIRKS = "quirks"
-"""The probe that holds which known quirks of servers matched: a JSON list of [name, why]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +160,7 @@ def read(connection: sqlite3.Connection, now: float) -> Facts:
 
 
 def matched(value: str) -> tuple[tuple[str, str], ...]:
-    """The (name, why) pairs of the probe `QUIRKS`; none where it cannot be read."""
+    """The (name, why) pairs of the finding `probes.QUIRKS`; none where it cannot be read."""
     try:
         return tuple((str(name), str(why)) for name, why in json.loads(value))
     except (TypeError, ValueError):

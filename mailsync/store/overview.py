@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailsync.model import AccountState
-from mailsync.store.health import QUIRKS, matched
+from mailsync.store.health import matched
+from mailsync.store.probes import QUIRKS
 
 
 @dataclass(frozen=True, slots=True)

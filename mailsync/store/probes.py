@@ -6,6 +6,10 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+CERTIFICATE = "tls_not_after"
+"""The finding when the server's TLS certificate ends, in Unix seconds."""
+QUIRKS = "quirks"
+"""The finding which known quirks of servers matched: a JSON list of [name, why]."""
 THROTTLED = "throttled"
 """The finding that a server asked for a pause: its words, valid for as long."""
 

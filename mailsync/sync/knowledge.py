@@ -25,7 +25,7 @@ from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
 from mailsync.store import accounts, probes, traffic
 from mailsync.store.database import Store
-from mailsync.store.health import CERTIFICATE, QUIRKS
+from mailsync.store.probes import CERTIFICATE, QUIRKS
 from mailsync.sync.line import Line
 
 DAY = 86400.0

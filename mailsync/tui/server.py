@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailsync.engine.health import Check
-from mailsync.store.health import QUIRKS, Account, Facts, matched
+from mailsync.store.health import Account, Facts, matched
+from mailsync.store.probes import QUIRKS
 from mailsync.tui import states, wording
 from mailsync.tui.drawing import clean, wrap
 

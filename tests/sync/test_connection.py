@@ -11,7 +11,6 @@ import pytest
 
 from mailsync.errors import Throttled
 from mailsync.store import connections, probes, traffic
-from mailsync.store.health import QUIRKS
 from mailsync.sync import connection as connection_module
 from mailsync.sync import download, folder
 from mailsync.sync.line import Line
@@ -285,7 +284,7 @@ async def test_quirks_are_known_before_the_first_connection_told_of_and_overridd
         assert rig.mirror.quirks.reidle == 60
         await rig.sync()
         assert rig.mirror.allowed == 4
-        told = rig.execute("SELECT value FROM probes WHERE name = ?", QUIRKS)[0][0]
+        told = rig.execute("SELECT value FROM probes WHERE name = ?", probes.QUIRKS)[0][0]
         assert "microsoft" in told
         assert "reidle = 60" in told
     with rig_for(tmp_path, server, quirks={"connections": 7}, max_connections=9) as rig:
