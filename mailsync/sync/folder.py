@@ -357,6 +357,8 @@ class FolderSync:
             return await self.run(session)
         outside = questions.outside if str(questions.outside) != folder.outside else None
         await self._carrier.apply(changes, outside)
+        if changes:
+            await keep_labels(session, self.store, self.account_id, folder.id, uids=EMPTY)
         self.result.uidvalidity = box.uidvalidity
         self.result.strategy = self.result.strategy or _modseq(session, (0, 0)) or "scan"
         self.result.seconds += time.monotonic() - started

@@ -33,7 +33,7 @@ async def keep_labels(
 ) -> int:
     """Bring the labels of the open folder's messages up to date; returns how many had others, `new` ones apart.
 
-    `since` is the HIGHESTMODSEQ that was stored with the labels, None to ask for all of them; `counts` tells that
+    `uids` are those asked for, `since` is the HIGHESTMODSEQ that was stored with the labels, None to ask for all of them; `counts` tells that
     messages came, went, or changed their flags, which the counters of labels follow.
     """
     box = session.mailbox
