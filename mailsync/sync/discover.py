@@ -40,7 +40,7 @@ class Chosen:
     bytes: int | None
     """As STATUS=SIZE (RFC 8438) tells: not less than the messages have."""
     reselected: bool
-    """Its messages were selected otherwise by the last sync."""
+    """Its messages were selected otherwise by the last sync; or a dry run found it under a new name."""
 
 
 @dataclass(slots=True)
@@ -113,7 +113,8 @@ class Discovery:
             change = _Change(self, listed, renamed, vanished, dropped, doubted, rows)
             known = await self.store.awrite(change.write)
         else:
-            known = {**stay, **{one.listed.entry.name: one.folder for one in renamed}}
+            known = stay | {one.listed.entry.name: one.now() for one in renamed}
+            reselected |= {one.folder.id for one in renamed}
         wanted.sort(key=lambda name: (name.upper() != "INBOX", not uses[name], name))
         found = Found([], doubted, [*vanished, *dropped])
         for name in wanted:

@@ -7,7 +7,7 @@ gone back, and a sample of messages is under the same UIDs: many servers give ev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailsync.errors import MailsyncError
 from mailsync.imap.session import Listed, Session
@@ -31,6 +31,10 @@ class Renamed:
 
     folder: Folder
     listed: Listed
+
+    def now(self) -> Folder:
+        """The folder under its new name."""
+        return replace(self.folder, name=self.listed.entry.name, raw_name=self.listed.entry.raw_name)
 
 
 async def find_renamed(

@@ -43,6 +43,10 @@ async def test_a_renamed_folder_keeps_its_row_ids_and_content(kind: str, tmp_pat
         server.mail.rename("Old", "New & better")
         server.mail.rename("Old/Deep", "New & better/Deep")
         server.mail.append("New & better", letter(999))
+        told = await rig.sync(dry_run=True)
+        assert (told["New & better"].new, told["New & better"].deleted, told["New & better/Deep"].new) == (1, 0, 0)
+        assert told.keys() == {"INBOX", "New & better", "New & better/Deep"}
+        assert rig.folders().keys() == {"INBOX", "Old", "Old/Deep"}
         result = await rig.sync()
         assert result["New & better"].new == 1
         assert sum(server.bodies.values()) == 1
