@@ -138,13 +138,12 @@ class Questions:
         total = self._folder.messages
         reason = guard.doubt(held=total, removals=len(gone), told=box.exists, exists=box.exists)
         counted = total + len(self.outside) - len(gone) + len(new)
-        changes = Changes(new, await self._reflag(told.states, known - gone), gone)
-        if reason or counted != box.exists:
-            listed = await self.listing()
-            self._doubt(reason or f"{counted} messages after the changes, but the server says {box.exists}")
-            changes = await self._membership(listed, changes.reflag)
-            return await self._believed(changes, len(listed), mass=False)
-        return changes
+        if reason is None and counted == box.exists:
+            return Changes(new, await self._reflag(told.states, known - gone), gone)
+        self._doubt(reason or f"{counted} messages after the changes, but the server says {box.exists}")
+        listed = await self.listing()
+        changes = await self._membership(listed, await self._reflag(told.states, known & listed))
+        return await self._believed(changes, len(listed), mass=False)
 
     async def pushed(self, vanished: UidSet, flagged: list[Fetch]) -> Changes | None:
         """What pushed VANISHED and FETCH mean; None when it would be too much to be believed unasked."""
