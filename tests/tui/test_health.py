@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from mailsync.privacy.log import FILE_NAME
@@ -98,6 +99,26 @@ def test_what_is_committed_is_seen(builder: Builder) -> None:
         assert any(check.name == "engine" and check.status == "warn" for check in screen.checks._checks)
 
     drive(app, act)
+
+
+def test_tabs_in_quick_succession_end_where_they_should(builder: Builder) -> None:
+    health_samples.well(builder)
+    app = health_samples.app(builder)
+
+    async def run() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("3")
+            await settle(pilot)
+            screen = app.pane
+            assert isinstance(screen, HealthScreen)
+            for _ in range(3):
+                app.post_message(events.Key("tab", None))
+            await until(pilot, lambda: screen.log_list.has_focus)
+            await settle(pilot)
+            assert screen.view == "log"
+            assert screen.log_list.display
+
+    asyncio.run(run())
 
 
 def test_escape_leads_back(builder: Builder) -> None:

@@ -263,7 +263,11 @@ class HealthScreen(Pane):
         # Or what is hidden now would hand the focus to whatever comes next, which would be brought to the front.
         self.set_focus(None)
         self._mark(view)
-        self.call_after_refresh(self._part(view).focus)
+        self.call_after_refresh(self._focus_view)
+
+    def _focus_view(self) -> None:
+        # The view of this moment: with keys in quick succession it is not the one that was asked for first.
+        self._part(self.view).focus()
 
     def _mark(self, view: View) -> None:
         for each in VIEWS:
@@ -271,7 +275,7 @@ class HealthScreen(Pane):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         for view in VIEWS:
-            if self._part(view) is event.widget:
+            if self._part(view) is event.widget is self.focused:
                 self._mark(view)
 
     def action_next_view(self, step: int) -> None:

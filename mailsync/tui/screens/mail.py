@@ -217,12 +217,15 @@ class MailScreen(Pane):
         """Bring a part to the front, where there is room for one only, and give it the focus."""
         for each in VIEWS:
             self.set_class(each == view, f"-view-{each}")
-        part = self._part(view)
-        self.call_after_refresh(part.focus)
+        self.call_after_refresh(self._focus_view)
+
+    def _focus_view(self) -> None:
+        # The view of this moment: with keys in quick succession it is not the one that was asked for first.
+        self._part(self.view).focus()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         for view in VIEWS:
-            if self._part(view) is event.widget:
+            if self._part(view) is event.widget is self.focused:
                 for each in VIEWS:
                     self.set_class(each == view, f"-view-{each}")
                 if view == "reader":
