@@ -123,7 +123,7 @@ class QuirksConfig(Table):
     connections: Count = None
     """The most connections the server allows; `max_connections` is what we take of them."""
     daily_bytes: Allowance = None
-    """The most bytes to receive on a UTC day; syncs stop a twentieth below it."""
+    """The most bytes to receive on a UTC day; syncs stop a twentieth below it, and a tenth comes hour by hour."""
     skip: Names = None
     """Folders and special uses not mirrored unless `include` names them."""
     strip_headers: Names = None

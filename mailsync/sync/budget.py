@@ -1,7 +1,8 @@
 """A daily budget of bytes: whether it is spent, when it renews, and when a mirror will be complete. Pure.
 
 Gmail serves 2,500 MB a day by IMAP and slows to a crawl above it (support.google.com/a/answer/1071518). A day is a
-UTC day. A margin stays for what a day must still carry: push, flags, other clients of the same person.
+UTC day. A margin stays for what a day must still carry: push, flags, other clients of the same person. A share is given
+out hour by hour, so that new mail, which is always fetched first, does not wait for tomorrow behind years of old mail.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from datetime import UTC, datetime
 
 MARGIN = 0.05
 """The share of the allowance that a sync leaves untouched."""
+HOURLY = 0.1
+"""The share that is given out hour by hour."""
+HOUR = 3600.0
 DAY = 86400.0
 
 
@@ -36,9 +40,23 @@ class Budget:
         """Bytes a day that syncs may use."""
         return None if self.daily is None else int(self.daily * (1 - MARGIN))
 
-    def spent(self, received: int) -> bool:
+    def until(self, at: float) -> int | None:
+        """Bytes that the day of `at` (Unix seconds) may have seen by then."""
+        if self.daily is None:
+            return None
+        return int(self.daily * (1 - MARGIN - HOURLY + HOURLY * (at % DAY // HOUR + 1) / 24))
+
+    def spent(self, received: int, at: float) -> bool:
         """True when syncs have to stop, `received` bytes into the day."""
-        return self.usable is not None and received >= self.usable
+        allowed = self.until(at)
+        return allowed is not None and received >= allowed
+
+    def resumes_at(self, received: int, at: float) -> float:
+        """When there is something to spend again: at one of the next full hours, at midnight (UTC) at the latest."""
+        hour = (at // HOUR + 1) * HOUR
+        while hour < renews_at(at) and self.spent(received, hour):
+            hour += HOUR
+        return hour
 
 
 def renews_at(at: float) -> float:

@@ -191,7 +191,8 @@ def _problems(
         found.append(_problem("compress is on, and the server does not compress", 'compress = "auto"'))
     if mirror.over_budget():
         daily = amount(mirror.quirks.daily_bytes or 0)
-        found.append(_problem(f"today's bytes are used up ({daily})", "syncs go on tomorrow (UTC)"))
+        hint = "syncs go on with the newest mail every hour, with the rest tomorrow (UTC)"
+        found.append(_problem(f"today's bytes are used up for now, of {daily}", hint))
     return found
 
 

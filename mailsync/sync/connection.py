@@ -29,7 +29,7 @@ from mailsync.store import accounts, consents, folders, probes, traffic
 from mailsync.store.database import Store
 from mailsync.sync import line
 from mailsync.sync.backoff import Backoff, moment
-from mailsync.sync.budget import Budget, Progress, amount, estimated_rest, forecast, renews_at
+from mailsync.sync.budget import Budget, Progress, amount, estimated_rest, forecast
 from mailsync.sync.knowledge import CEILING_SECONDS, LINE_SECONDS, PROBE_SECONDS, PROBED, Knowledge
 from mailsync.sync.meter import Meter
 
@@ -241,7 +241,7 @@ class AccountConnection:
         known = self.knowledge
         self.quirks = session.quirks
         known.met(session)
-        if known.line.round_trip is None or not 0.5 < session.round_trip / max(known.line.round_trip, 1e-6) < 2:
+        if known.line.differs(session.round_trip):
             measured = line.Line(session.round_trip, known.line.rate, known.line.compressed)
             known.note({"line": measured.dump()}, LINE_SECONDS)
         choice = self.compression(session)
@@ -280,7 +280,7 @@ class AccountConnection:
 
     def over_budget(self) -> bool:
         """True when syncs have to stop for today."""
-        return Budget(self.quirks.daily_bytes).spent(self.meter.received_today)
+        return Budget(self.quirks.daily_bytes).spent(self.meter.received_today, self.now())
 
     async def budget_spent(self) -> BudgetSpent:
         """What to raise then: how far the mirror is, and when the rest comes."""
@@ -288,9 +288,10 @@ class AccountConnection:
         standing, oldest = await self.store.aread(lambda connection: traffic.standing(connection, self.account_id))
         rest = sum(estimated_rest(f.server_messages, f.messages, f.bytes, f.server_bytes) for f in standing)
         progress = Progress(oldest, rest, sum(folder.messages for folder in standing))
-        resumes = renews_at(at)
+        resumes = budget.resumes_at(self.meter.received_today, at)
         return BudgetSpent(
-            f"the {amount(budget.usable or 0)} of today are used up; {forecast(budget, progress, at)}; "
+            f"{amount(self.meter.received_today)} were received today, of {amount(budget.daily or 0)} at most; "
+            f"{forecast(budget, progress, at)}; "
             f"resumes at {moment(resumes, at)}",
             hint="quirks.daily_bytes of the account sets how much a day may carry",
             resume_after=resumes - at,
@@ -316,13 +317,14 @@ class AccountConnection:
         self._noted = error
         at = self.now()
         state: AccountState = "error"
-        detail, resumes = str(error), None
+        detail = str(error)
+        resumes: float | None = None
         if isinstance(error, ConsentMissing):
             state = "needs_consent"
         elif error.exit_code == 3:
             state = "needs_login"
         elif isinstance(error, BudgetSpent):
-            state, resumes = "backing_off", renews_at(at)
+            state, resumes = "backing_off", float(round(at + (error.resume_after or 0)))
         elif error.retry == "backoff":
             state = "backing_off"
             resumes = self.backoff.failed(at, detail, error.resume_after if isinstance(error, Throttled) else None)
@@ -340,7 +342,10 @@ class AccountConnection:
             self.knowledge.forget(probes.THROTTLED)
             return None
         at = self.now()
-        if not self.backoff.waits(at) or isinstance(error, BudgetSpent):
+        if isinstance(error, BudgetSpent):
+            self.retry(at + (error.resume_after or 0))
+            return str(error)
+        if not self.backoff.waits(at):
             return str(error)
         assert self.backoff.resumes_at is not None
         self.retry(self.backoff.resumes_at)

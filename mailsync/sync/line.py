@@ -33,6 +33,13 @@ class Line:
     compressed: bool = False
     """Whether it was compressed when measured."""
 
+    def differs(self, round_trip: float) -> bool:
+        """True when a round trip of so many seconds is news. How near a near server is is none."""
+        if self.round_trip is None:
+            return True
+        near = max(self.round_trip, round_trip) < NEAR_SECONDS
+        return not near and not 0.5 < round_trip / max(self.round_trip, 1e-6) < 2
+
     def dump(self) -> str:
         return json.dumps([self.round_trip, self.rate, self.compressed])
 

@@ -13,9 +13,18 @@ MARCH_2024 = 1_710_000_000.0
 
 def test_a_margin_stays() -> None:
     gmail = Budget(2_500_000_000)
-    assert not gmail.spent(2_374_999_999)
-    assert gmail.spent(2_375_000_000)
-    assert not Budget(None).spent(10**15)
+    assert not gmail.spent(2_374_999_999, NOON + 43_199)
+    assert gmail.spent(2_375_000_000, NOON + 43_199)
+    assert not Budget(None).spent(10**15, NOON)
+
+
+def test_some_of_it_comes_hour_by_hour() -> None:
+    gmail = Budget(2_500_000_000)
+    midnight = NOON - 43_200
+    assert [gmail.until(midnight + hour * 3600) for hour in (0, 1, 23)] == [2_135_416_666, 2_145_833_333, 2_375_000_000]
+    assert gmail.resumes_at(2_140_000_000, midnight + 60) == midnight + 3600
+    assert gmail.resumes_at(2_200_000_000, midnight + 60) == midnight + 7 * 3600  # more was received than it meant to
+    assert gmail.resumes_at(2_375_000_000, midnight + 60) == midnight + 86_400
 
 
 def test_it_renews_at_the_end_of_the_utc_day() -> None:

@@ -52,6 +52,15 @@ def test_talk_is_no_measure_of_a_line() -> None:
     assert gauge.rate is None
 
 
+def test_small_differences_are_no_news() -> None:
+    assert Line().differs(0.01)
+    assert not Line(0.0001).differs(0.004)
+    assert Line(0.001).differs(0.04)
+    assert not MEASURED_SLOW.differs(0.09)
+    assert MEASURED_SLOW.differs(0.2)
+    assert MEASURED_SLOW.differs(0.001)
+
+
 def test_a_line_is_remembered_as_text() -> None:
     assert Line.load(MEASURED_SLOW.dump()) == MEASURED_SLOW
     assert Line.load("[1]") == Line.load("x") == Line()
