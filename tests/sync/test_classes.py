@@ -169,7 +169,7 @@ class Weather:
         else:
             old, self.project = self.project, f"Project {number}"
             self.client.rename(old, self.project)
-        self.arrive("INBOX", 5)
+        self.arrive("INBOX", 8)
         self.arrive("Archive", 2)
         if number % 4 == 0:
             self.arrive(self.project, 1)
