@@ -1,4 +1,7 @@
-"""`labels` and `message_labels`: what Gmail calls a folder, kept as what it is; each label counts its messages."""
+"""`labels` and `message_labels`: what Gmail calls a folder, kept as what it is.
+
+Triggers keep the counters of each label exact, whatever happens to its messages.
+"""
 
 from __future__ import annotations
 
@@ -22,70 +25,52 @@ def assign(
 ) -> int:
     """Give messages of a folder, by UID, exactly these labels; returns how many had others. UIDs without a row count
     for nothing."""
-    _told(connection, labels)
-    connection.execute(
-        f"""INSERT INTO labels (account_id, name) SELECT DISTINCT {account_id:d}, label FROM temp.told_labels
-            WHERE label IS NOT NULL ON CONFLICT DO NOTHING"""
-    )
-    connection.execute("DELETE FROM temp.wanted_labels")
-    connection.execute(
-        """INSERT OR IGNORE INTO temp.wanted_labels SELECT m.id, l.id FROM temp.told_labels t
-           JOIN messages m ON m.folder_id = ?1 AND m.uid = t.uid
-           JOIN labels l ON l.account_id = ?2 AND l.name = t.label""",
-        (folder_id, account_id),
-    )
-    theirs = "message_id IN (SELECT m.id FROM temp.told_labels t JOIN messages m ON m.folder_id = ?1 AND m.uid = t.uid)"
-    changed = connection.execute(
-        f"""SELECT count(DISTINCT message_id) FROM (
-                SELECT * FROM (SELECT message_id, label_id FROM message_labels WHERE {theirs}
-                               EXCEPT SELECT message_id, label_id FROM temp.wanted_labels)
-                UNION ALL
-                SELECT * FROM (SELECT message_id, label_id FROM temp.wanted_labels
-                               EXCEPT SELECT message_id, label_id FROM message_labels))""",
-        (folder_id,),
-    ).fetchone()[0]
-    if changed:
-        connection.execute(
-            f"""DELETE FROM message_labels WHERE {theirs}
-                AND (message_id, label_id) NOT IN (SELECT message_id, label_id FROM temp.wanted_labels)""",
-            (folder_id,),
-        )
-        connection.execute(
-            """INSERT INTO message_labels (message_id, label_id)
-               SELECT message_id, label_id FROM temp.wanted_labels WHERE 1 ON CONFLICT DO NOTHING"""
-        )
-    connection.execute("DELETE FROM temp.told_labels")
-    connection.execute("DELETE FROM temp.wanted_labels")
-    return int(changed)
-
-
-def _told(connection: sqlite3.Connection, labels: Mapping[int, tuple[str, ...]]) -> None:
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS told_labels (uid INTEGER, label TEXT)")
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS labelled (id INTEGER PRIMARY KEY)")
     connection.execute(
         """CREATE TEMP TABLE IF NOT EXISTS wanted_labels (message_id INTEGER, label_id INTEGER,
                                                           PRIMARY KEY (message_id, label_id)) WITHOUT ROWID"""
     )
-    connection.execute("DELETE FROM temp.told_labels")
+    for table in ("told_labels", "labelled", "wanted_labels"):
+        connection.execute(f"DELETE FROM temp.{table}")
     connection.executemany(
         "INSERT INTO temp.told_labels VALUES (?, ?)",
         ((uid, name) for uid, names in labels.items() for name in names or (None,)),
     )
-
-
-def recount(connection: sqlite3.Connection, account_id: int) -> None:
-    """Count every label's messages anew; labels that no message has are forgotten."""
     connection.execute(
-        """DELETE FROM labels WHERE account_id = ?
-           AND NOT EXISTS (SELECT 1 FROM message_labels WHERE label_id = labels.id)""",
-        (account_id,),
+        f"""INSERT INTO labels (account_id, name) SELECT DISTINCT {account_id:d}, label FROM temp.told_labels
+            WHERE label IS NOT NULL ON CONFLICT DO NOTHING"""
     )
     connection.execute(
-        """UPDATE labels SET (messages, unread) = (
-               SELECT count(*), coalesce(sum(m.flags & 1 = 0), 0) FROM message_labels ml
-               JOIN messages m ON m.id = ml.message_id WHERE ml.label_id = labels.id)
-           WHERE account_id = ?""",
-        (account_id,),
+        """INSERT OR IGNORE INTO temp.labelled SELECT m.id FROM temp.told_labels t
+           CROSS JOIN messages m ON m.folder_id = ? AND m.uid = t.uid""",
+        (folder_id,),
     )
+    connection.execute(
+        """INSERT OR IGNORE INTO temp.wanted_labels SELECT m.id, l.id FROM temp.told_labels t
+           CROSS JOIN messages m ON m.folder_id = ?1 AND m.uid = t.uid
+           CROSS JOIN labels l ON l.account_id = ?2 AND l.name = t.label""",
+        (folder_id, account_id),
+    )
+    lost = """SELECT ml.message_id, ml.label_id FROM temp.labelled g
+              CROSS JOIN message_labels ml ON ml.message_id = g.id
+              WHERE NOT EXISTS (SELECT 1 FROM temp.wanted_labels w
+                                WHERE w.message_id = ml.message_id AND w.label_id = ml.label_id)"""
+    gained = """SELECT w.message_id, w.label_id FROM temp.wanted_labels w
+                WHERE NOT EXISTS (SELECT 1 FROM message_labels ml
+                                  WHERE ml.message_id = w.message_id AND ml.label_id = w.label_id)"""
+    changed = connection.execute(
+        f"SELECT count(DISTINCT message_id) FROM (SELECT * FROM ({lost}) UNION ALL SELECT * FROM ({gained}))"
+    ).fetchone()[0]
+    if changed:
+        connection.execute(f"DELETE FROM message_labels WHERE (message_id, label_id) IN ({lost})")
+        connection.execute(f"INSERT INTO message_labels (message_id, label_id) {gained}")
+    return int(changed)
+
+
+def forget_unused(connection: sqlite3.Connection, account_id: int) -> None:
+    """Labels that no message has are no labels."""
+    connection.execute("DELETE FROM labels WHERE account_id = ? AND messages = 0", (account_id,))
 
 
 def of_message(connection: sqlite3.Connection, message_id: int) -> list[str]:

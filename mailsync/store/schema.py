@@ -227,6 +227,21 @@ CREATE TABLE message_labels (
     PRIMARY KEY (message_id, label_id)
 ) WITHOUT ROWID;
 CREATE INDEX message_labels_by_label ON message_labels (label_id, message_id);
+CREATE TRIGGER label_given AFTER INSERT ON message_labels BEGIN
+    UPDATE labels SET messages = messages + 1,
+        unread = unread + coalesce((SELECT flags & 1 = 0 FROM messages WHERE id = new.message_id), 0)
+    WHERE id = new.label_id; END;
+CREATE TRIGGER label_taken AFTER DELETE ON message_labels
+WHEN EXISTS (SELECT 1 FROM messages WHERE id = old.message_id) BEGIN
+    UPDATE labels SET messages = messages - 1,
+        unread = unread - (SELECT flags & 1 = 0 FROM messages WHERE id = old.message_id)
+    WHERE id = old.label_id; END;
+CREATE TRIGGER labelled_removed BEFORE DELETE ON messages BEGIN
+    UPDATE labels SET messages = messages - 1, unread = unread - (old.flags & 1 = 0)
+    WHERE id IN (SELECT label_id FROM message_labels WHERE message_id = old.id); END;
+CREATE TRIGGER labelled_read AFTER UPDATE OF flags ON messages WHEN (old.flags & 1) <> (new.flags & 1) BEGIN
+    UPDATE labels SET unread = unread + (new.flags & 1 = 0) - (old.flags & 1 = 0)
+    WHERE id IN (SELECT label_id FROM message_labels WHERE message_id = new.id); END;
 CREATE TABLE traffic (
     account_id INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
     day TEXT NOT NULL,

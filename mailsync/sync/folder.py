@@ -174,7 +174,7 @@ class FolderSync:
             raise Interrupted
         by_modseq = stored.highestmodseq if choice.strategy == "condstore" and not reselected else None
         relabelled = await keep_labels(
-            session, self.store, self.account_id, folder.id, since=by_modseq, new=changes.fetch, counts=bool(changes)
+            session, self.store, self.account_id, folder.id, since=by_modseq, new=changes.fetch
         )
         self.result.changed += relabelled
         # Gmail moves HIGHESTMODSEQ before the change can be seen: what is found now is asked about once more.
@@ -357,8 +357,6 @@ class FolderSync:
             return await self.run(session)
         outside = questions.outside if str(questions.outside) != folder.outside else None
         await self._carrier.apply(changes, outside)
-        if changes:
-            await keep_labels(session, self.store, self.account_id, folder.id, uids=EMPTY)
         self.result.uidvalidity = box.uidvalidity
         self.result.strategy = self.result.strategy or _modseq(session, (0, 0)) or "scan"
         self.result.seconds += time.monotonic() - started

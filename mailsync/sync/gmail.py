@@ -29,17 +29,15 @@ async def keep_labels(
     uids: UidSet = EVERYTHING,
     since: int | None = None,
     new: UidSet = EMPTY,
-    counts: bool = True,
 ) -> int:
     """Bring the labels of the open folder's messages up to date; returns how many had others, `new` ones apart.
 
-    `uids` are those asked for, `since` is the HIGHESTMODSEQ that was stored with the labels, None to ask for all of them; `counts` tells that
-    messages came, went, or changed their flags, which the counters of labels follow.
+    `uids` are those asked for, `since` is the HIGHESTMODSEQ that was stored with the labels, None to ask for all.
     """
     box = session.mailbox
     if EXTENSION not in session.capabilities or box is None:
         return 0
-    changed = fresh = 0
+    changed = 0
     wanted = [uids] if box.exists and uids else []
     async for batch in session.fetch(wanted, f"UID {gmail.LABELS}", BATCH_BYTES, changed_since=since):
         told = {
@@ -57,8 +55,6 @@ async def keep_labels(
             )
 
         if told:
-            counted = await store.awrite(write)
-            changed, fresh = changed + counted[0], fresh + counted[1]
-    if changed or fresh or counts:
-        await store.awrite(lambda connection: labels.recount(connection, account_id))
+            changed += (await store.awrite(write))[0]
+    await store.awrite(lambda connection: labels.forget_unused(connection, account_id))
     return changed
