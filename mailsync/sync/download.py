@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from array import array
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -123,17 +124,17 @@ class Download:
         return await self._drain(session.fetch(self._tracked(pieces, depth), wanted, BATCH_BYTES, depth=depth))
 
     async def _drain(self, stream: FetchStream) -> UidSet:
-        got: list[int] = []
+        got = array("I")  # four bytes a message, where a list has forty
         writes: list[asyncio.Task[list[int]]] = []
         try:
             async for batch in stream:
                 writes.append(asyncio.create_task(self._keep(batch)))
                 if len(writes) > IN_FLIGHT:
-                    got += await writes.pop(0)
+                    got.extend(await writes.pop(0))
         finally:
             # Also when the connection is lost: what came whole is kept and not asked for again.
             for uids in await asyncio.gather(*writes):
-                got += uids
+                got.extend(uids)
         return UidSet.from_uids(got)
 
     def _tracked(self, pieces: Iterator[UidSet], depth: int) -> Iterator[UidSet]:
