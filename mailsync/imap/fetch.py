@@ -27,12 +27,24 @@ _USUAL = re.compile(
 _TAIL = re.compile(rb"(?: (?(1)(?!UID )|)(?:" + _ITEM + rb")){0,8}\)\r\n")
 LONGEST_USUAL = 20_000  # octets that one match can have at most, its literal apart
 
+# The same with what names a message and its thread for good, and Gmail's labels.
+_ID = rb"\(([A-Za-z0-9_-]{1,255})\)"
+_LABEL = rb'(?:[^()"{\0\t\r\n ]{1,1000}|"(?:[^"\\\r\n]|\\["\\]){0,1000}")'
+_NAMED = re.compile(
+    rb"\* ([0-9]{1,10}) FETCH \((?:(?(2)(?!UID )|)(?:"
+    + _ITEM
+    + rb"|EMAILID " + _ID + rb"|THREADID (?:" + _ID + rb"|(NIL))|X-GM-MSGID ([0-9]{1,19})|X-GM-THRID ([0-9]{1,19})"
+    + rb"|X-GM-LABELS \(((?:" + _LABEL + rb"(?: " + _LABEL + rb"){0,15})?)\)"
+    + rb")(?: |(?=\)))){0,12}(?:\)\r\n|BODY\[\] \{([0-9]{1,10})\}\r\n)"
+)  # fmt: skip
+
 # At the level of items: one of the usual ones, or a parenthesis, or a name with the bracket of its section.
 _NEXT = re.compile(
     rb"[ \t\0]*+(?:(?:" + _ITEM + rb")(?=[ )]|\Z)|([()])|([A-Za-z][A-Za-z0-9._/-]*+)(\[)?)", re.IGNORECASE
 )
 _PARENTHESIS = 6
 _SECTION_END = re.compile(rb"([^\]]*+)\](?:<([0-9]*+)[0-9.]*+>)?")  # some repeat the length: <0.500>
+_NAMES = frozenset({"EMAILID", "THREADID", "X-GM-LABELS"})
 _STRUCTURES = frozenset({"ENVELOPE", "BODY", "BODYSTRUCTURE"})
 
 # What cannot stand unquoted inside an ENVELOPE or BODYSTRUCTURE, where all is strings, numbers and NIL.
@@ -74,7 +86,15 @@ def flag_names(raw: bytes) -> tuple[str, ...]:
 def read_usual(data: bytes, pos: int, give: Callable[[Fetch], None], literal_limit: int) -> int:
     """Read complete FETCH responses of the usual shape from `pos`; gives each to `give`, returns where it stopped."""
     match = _USUAL.match
-    while found := match(data, pos):
+    while True:
+        found = match(data, pos)
+        if found is None:
+            named = _read_named(data, pos, literal_limit)
+            if named is None:
+                break
+            give(named[0])
+            pos = named[1]
+            continue
         seq, uid, flags, date, size, modseq, length = found.groups()
         end = found.end()
         body: bytes | None = None
@@ -121,6 +141,57 @@ def read_usual(data: bytes, pos: int, give: Callable[[Fetch], None], literal_lim
         )
         pos = end
     return pos
+
+
+def _read_named(data: bytes, pos: int, literal_limit: int) -> tuple[Fetch, int] | None:
+    """A response with identifiers or labels, and where it ends; None when it is not one of the simple ones."""
+    found = _NAMED.match(data, pos)
+    if found is None:
+        return None
+    seq, uid, flags, date, size, modseq, emailid, threadid, nil, msgid, thrid, names, length = found.groups()
+    end = found.end()
+    body: bytes | None = None
+    if length is not None:
+        start, end = end, end + int(length)
+        if end - start > literal_limit or not data.startswith(b")\r\n", end):
+            return None
+        body = data[start:end]
+        end += 3
+    number = None if uid is None else int(uid)
+    if number is not None and not 0 < number <= MAX_UID:
+        return None
+    extra: dict[str, Value] = {}
+    if emailid is not None:
+        extra["EMAILID"] = (emailid.decode("ascii"),)
+    if threadid is not None or nil is not None:
+        if threadid is not None and nil is not None:
+            return None
+        extra["THREADID"] = None if threadid is None else (threadid.decode("ascii"),)
+    if msgid is not None:
+        extra["X-GM-MSGID"] = int(msgid)
+    if thrid is not None:
+        extra["X-GM-THRID"] = int(thrid)
+    if names is not None:
+        extra["X-GM-LABELS"] = _label_names(names)
+    fetch = Fetch(
+        int(seq),
+        number,
+        None if flags is None else flag_names(flags),
+        date,
+        None if size is None else int(size),
+        None if modseq is None else int(modseq) or None,
+        body,
+        body is not None,
+        NOTHING,
+        extra or NOTHING,
+    )
+    return fetch, end
+
+
+@lru_cache(maxsize=4096)
+def _label_names(raw: bytes) -> Value:
+    """The labels between the parentheses; as with flags there are few combinations."""
+    return read_value(Scanner((b"(" + raw + b")",)), 2, None, as_text)[0]
 
 
 def read_fetch(seq: int, scanner: Scanner, depth: int) -> Fetch:
@@ -216,9 +287,10 @@ class _Reader:
         problem = ""
         if not _NO_VALUE.match(scanner.line, scanner.pos):
             stop = _KNOWN if label in _STRUCTURES else None
-            # Labels are names, also those that look like a number or NIL.
-            atom = as_text if label == "X-GM-LABELS" else atom_value
+            # These are names, also those that look like a number.
+            atom = as_text if label in _NAMES else atom_value
             value, problem = read_value(scanner, self._depth, stop, atom)
+            value = None if atom is as_text and value == "NIL" else value
         elif not is_text:
             problem = "a value is missing"
         if is_text and isinstance(value, bytes) and scanner.pos and not _AFTER_TEXT.match(scanner.line, scanner.pos):

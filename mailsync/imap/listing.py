@@ -72,7 +72,7 @@ def _name(scanner: Scanner) -> bytes:
 def read_status(scanner: Scanner, depth: int) -> StatusEntry:
     """`name (MESSAGES 3 UIDNEXT 5 ...)`, RFC 3501 section 7.2.4."""
     raw_name = _name(scanner)
-    value, problem = read_value(scanner, depth)
+    value, problem = read_value(scanner, depth, atom=as_text)  # an identifier may look like a number
     if problem or not isinstance(value, tuple):
         raise Malformed(problem or "no list of status items")
     items: dict[str, int] = {}
@@ -83,8 +83,10 @@ def read_status(scanner: Scanner, depth: int) -> StatusEntry:
         number = as_number(what)
         if number is not None:
             items[name] = number
-        elif isinstance(single, bytes | str):
-            strings[name] = as_text(single) if isinstance(single, bytes) else single
+        elif isinstance(single, bytes):
+            strings[name] = as_text(single)
+        elif isinstance(single, str) and single != "NIL" and (isinstance(what, tuple) or single[0].isalpha()):
+            strings[name] = single
     return StatusEntry(raw_name, items, strings)
 
 

@@ -308,7 +308,7 @@ def _take_code(box: Mailbox, code: Code) -> bool:
         case "NOMODSEQ":
             box.highestmodseq = None
         case "MAILBOXID":
-            box.mailboxid = next(iter(code.words()), "")
+            box.mailboxid = code.raw.strip(b"() ").decode("ascii", "replace")
         case "CLOSED":  # RFC 7162 section 3.2.11: all before this was about the folder that was open
             box.exists, box.changed, box.vanished = 0, [], EMPTY
         case _:

@@ -11,7 +11,6 @@ from mailsync.errors import CommandRefused
 from mailsync.imap import mailboxes
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.mailboxes import EXTRAS, Mailbox
-from mailsync.imap.protocol import PATIENCE
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
@@ -238,9 +237,13 @@ async def test_leaving_a_folder(server: FakeServer, session: Session) -> None:
     assert server.verbs()[-1] == "UNSELECT"
 
 
-async def test_a_checkpoint_long_ago_may_tell_of_every_message(server: FakeServer, session: Session) -> None:
+async def test_a_checkpoint_long_ago_may_tell_of_every_message(
+    server: FakeServer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More answers to one command than a server is believed to have reason for otherwise."""
-    count = PATIENCE + 10_000
+    monkeypatch.setattr(mailboxes, "PATIENCE", 10)
+    session.protocol.patience = 10
+    count = 100
 
     async def examine(link: Link, command: Command) -> bool:
         await link.send(b"* %d EXISTS\r\n" % count)

@@ -109,6 +109,10 @@ def test_gmails_items() -> None:
 def test_object_ids() -> None:
     response = fetch(b"EMAILID (M6d95) THREADID NIL UID 1")
     assert response.extra == {"EMAILID": ("M6d95",), "THREADID": None}
+    response = fetch(b"EMAILID (007) THREADID (NIL) UID 1")  # an identifier is no number, nor is this one nothing
+    assert response.extra == {"EMAILID": ("007",), "THREADID": ("NIL",)}
+    response = fetch(b"THREADID (T1) UID 1 EMAILID (M1) BODY[] {3}\r\nabc")
+    assert (response.extra, response.body) == ({"EMAILID": ("M1",), "THREADID": ("T1",)}, b"abc")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,16 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=5).map(lambda parts: b"(" + b" ".join(parts) + b")"),
     max_leaves=12,
 )
+names = st.one_of(
+    atoms,
+    values,
+    st.sampled_from([b"NIL", b"(NIL)", b"()", b"(M6d-_9)", b"(007)", b"18446744073709551615", b'(\\Inbox "\\\\Sent" a)',
+                     b'("a b" "c\\"d" +e)', b"(a  b)", b"(2024 &AOk-t&AOk-)", b'("a"b)', b'(a"b)']),
+)  # fmt: skip
 items = st.one_of(
+    st.tuples(st.sampled_from([b"EMAILID ", b"THREADID ", b"X-GM-MSGID ", b"X-GM-THRID ", b"X-GM-LABELS "]), names).map(
+        b"".join
+    ),
     numbers.map(lambda number: b"UID " + number),
     st.lists(atoms, max_size=4).map(lambda flags: b"FLAGS (" + b" ".join(flags) + b")"),
     st.just(b'INTERNALDATE " 1-Jul-2020 00:00:00 +0000"'),

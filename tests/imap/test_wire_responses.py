@@ -83,6 +83,7 @@ def test_folders_without_sense(line: bytes) -> None:
          {"MESSAGES": 3, "HIGHESTMODSEQ": 9007199254740993}, {}),
         (b"a b (MESSAGES -1 SIZE 9.3e+06)", b"a b", {"SIZE": 9_300_000}, {}),
         (b"{3}\r\na b (MAILBOXID (F22) APPENDLIMIT NIL)", b"a b", {}, {"MAILBOXID": "F22"}),
+        (b"x (MAILBOXID (007) UNSEEN 2)", b"x", {"UNSEEN": 2}, {"MAILBOXID": "007"}),
         (b"[Gmail]/\xc5\xa0 (UNSEEN 1 UNSEEN)", b"[Gmail]/\xc5\xa0", {"UNSEEN": 1}, {}),
         (b'"" ()', b"", {}, {}),
     ],
