@@ -23,7 +23,7 @@ COLUMNS = (
     Column("eta", "To go", 11, keep=80, align="right"),
     Column("synced", "Synced", 10, keep=40, align="right"),
     Column("next", "Next", 9, keep=20, align="right"),
-    Column("watch", "Watch", 5, keep=30),
+    Column("watch", "Watch", 6, keep=30),
 )
 QUIET_COLUMNS = (
     Column("name", "Folder", 24, keep=100, share=True),
@@ -33,7 +33,7 @@ QUIET_COLUMNS = (
     Column("progress", "Progress", 10, keep=80),
     Column("synced", "Synced", 10, keep=70, align="right"),
     Column("next", "Next", 9, keep=20, align="right"),
-    Column("watch", "Watch", 5, keep=50),
+    Column("watch", "Watch", 6, keep=50),
 )
 """While nothing is on its way, names have the room of the bars."""
 
@@ -123,7 +123,7 @@ class FolderTable(RowList):
                 text = wording.until(folder.next_sync_at, self._now)
             case "watch":
                 text = folder.watch or wording.UNKNOWN
-                ink = "good" if folder.watch == "idle" else "muted"
+                ink = "good" if folder.watch in ("idle", "notify") else "muted"
         line.add(text, ink, cells, column.align)
 
     def _progress(self, line: Line, folder: Folder, cells: int) -> None:
