@@ -111,7 +111,8 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
         connection,
         5,
         """SELECT l.id, a.name, l.name, l.messages, l.unread
-           FROM labels l JOIN accounts a ON a.id = l.account_id ORDER BY a.position, a.name, l.name""",
+           FROM labels l JOIN accounts a ON a.id = l.account_id WHERE l.messages > 0
+           ORDER BY a.position, a.name, l.name""",
     )
     latest = onestep.rows(
         connection,

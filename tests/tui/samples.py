@@ -77,7 +77,6 @@ def labelled(builder: Builder) -> None:
         6: ("旅行",),
     }
     builder.store.write(lambda c: labels.assign(c, gmail, everything, names)).result()
-    builder.store.write(lambda c: labels.recount(c, gmail)).result()
 
 
 def first_sync(builder: Builder) -> None:
