@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from array import array
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 from mailsync.imap.fetching import FetchStream
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
-from mailsync.imap.uidset import MAX_UID, UidSet
+from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
 from mailsync.model import FolderResult, split_flags
 from mailsync.store import activity, folders, messages, quarantine
 from mailsync.store.database import Store
@@ -124,18 +123,18 @@ class Download:
         return await self._drain(session.fetch(self._tracked(pieces, depth), wanted, BATCH_BYTES, depth=depth))
 
     async def _drain(self, stream: FetchStream) -> UidSet:
-        got = array("I")  # four bytes a message, where a list has forty
-        writes: list[asyncio.Task[list[int]]] = []
+        got = EMPTY
+        writes: list[asyncio.Task[UidSet]] = []
         try:
             async for batch in stream:
                 writes.append(asyncio.create_task(self._keep(batch)))
                 if len(writes) > IN_FLIGHT:
-                    got.extend(await writes.pop(0))
+                    got |= await writes.pop(0)
         finally:
             # Also when the connection is lost: what came whole is kept and not asked for again.
             for uids in await asyncio.gather(*writes):
-                got.extend(uids)
-        return UidSet.from_uids(got)
+                got |= uids
+        return got
 
     def _tracked(self, pieces: Iterator[UidSet], depth: int) -> Iterator[UidSet]:
         """Remembers the last `depth` pieces asked for: those are on their way when a connection dies."""
@@ -147,13 +146,13 @@ class Download:
         if depth == 1:
             self._on_the_way = []
 
-    async def _keep(self, batch: list[Fetch]) -> list[int]:
+    async def _keep(self, batch: list[Fetch]) -> UidSet:
         """Compress a batch off the loop and commit it; returns the UIDs it gave bytes for."""
         # Flags without bytes are no answer to us: another client changed them. Bytes without flags lack them.
         self._unsure.update(answer.uid for answer in batch if answer.uid and (answer.flags is None) == answer.has_body)
         answers = {answer.uid: answer for answer in batch if answer.body is not None}
         if not answers:
-            return []
+            return EMPTY
         uids: list[int] = []
         bits: list[int] = []
         keywords: list[str] = []
@@ -186,7 +185,8 @@ class Download:
         arrivals = messages.Arrivals(uids, bits, keywords, dates, modseqs, packed, emailids, threadids)
         size = sum(packed.sizes)
         at = self._now()
-        named = str(UidSet.from_uids(uids))
+        stored = UidSet.from_uids(uids)
+        named = str(stored)
 
         def write(connection: sqlite3.Connection) -> None:
             messages.add(connection, self._folder.id, arrivals, at)
@@ -199,7 +199,7 @@ class Download:
             self._store.codec.saved()
         self._result.new += len(uids)
         self._result.bytes += size
-        return uids
+        return stored
 
     async def _set_aside(self, uids: UidSet, why: str, session: Session | None = None) -> None:
         """Rows without bytes, with what `session` can still tell of them, and an entry in the quarantine for each."""

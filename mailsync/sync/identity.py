@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 from mailsync.imap.responses import Fetch
 
@@ -78,27 +80,32 @@ def items(capabilities: frozenset[str]) -> str:
     return "EMAILID THREADID" if capabilities & {"OBJECTID", "OBJECTID+"} else ""
 
 
-def join(theirs: Sequence[int], ours: Sequence[int], contents: Sequence[int]) -> list[tuple[int, int]]:
-    """Pairs (index in `theirs`, index in `ours`) of equal keys; 0 equals nothing.
+Pairs: TypeAlias = "tuple[array[int], array[int]]"
+"""Indexes into two sequences, side by side."""
+
+
+def join(theirs: Sequence[int], ours: Sequence[int], contents: Sequence[int]) -> Pairs:
+    """Indexes in `theirs` and `ours` of equal keys; 0 equals nothing.
 
     `contents` names what each of `ours` holds. A key that occurs several times is joined in order if it does so as
     often on both sides and all of ours hold the same; otherwise not at all. Both sides should be in the order of UIDs.
     """
-    left = sorted(range(len(theirs)), key=theirs.__getitem__)
-    right = sorted(range(len(ours)), key=ours.__getitem__)
-    pairs: list[tuple[int, int]] = []
+    left = array("I", sorted(range(len(theirs)), key=theirs.__getitem__))
+    right = array("I", sorted(range(len(ours)), key=ours.__getitem__))
+    there, here = array("I"), array("I")
     at = 0
     for value, group in groupby(left, key=theirs.__getitem__):
-        here = list(group)
+        those = list(group)
         while at < len(right) and ours[right[at]] < value:
             at += 1
         start = at
         while at < len(right) and ours[right[at]] == value:
             at += 1
-        there = right[start:at]
-        if value and len(here) == len(there) and len({contents[index] for index in there}) == 1:
-            pairs += zip(here, there, strict=True)
-    return pairs
+        these = right[start:at]
+        if value and len(those) == len(these) and len({contents[index] for index in these}) == 1:
+            there.extend(those)
+            here.extend(these)
+    return there, here
 
 
 @dataclass(frozen=True, slots=True)

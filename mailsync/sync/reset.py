@@ -22,6 +22,7 @@ from mailsync.model import FolderResult
 from mailsync.store import activity, contents, folders, identities, quarantine
 from mailsync.store.database import Store
 from mailsync.sync import guard, identity
+from mailsync.sync.identity import Pairs
 from mailsync.sync.moves import PIECE, Shown, look
 from mailsync.sync.plan import Numbers
 
@@ -65,12 +66,15 @@ class _Ours:
     names: array[int] = field(default_factory=lambda: array("q"))
 
 
-def _pairs(theirs: _Theirs, ours: _Ours) -> list[tuple[int, int]]:
+def _pairs(theirs: _Theirs, ours: _Ours) -> Pairs:
     """Indexes of what is the same in both: by EMAILID, and of the rest by date, size and Message-ID."""
-    pairs = identity.join(theirs.names, ours.names, ours.contents)
-    for there, here in pairs:
-        theirs.keys[there] = ours.keys[here] = 0
-    return pairs + identity.join(theirs.keys, ours.keys, ours.contents)
+    there, here = identity.join(theirs.names, ours.names, ours.contents)
+    for index in there:
+        theirs.keys[index] = 0
+    for index in here:
+        ours.keys[index] = 0
+    more_there, more_here = identity.join(theirs.keys, ours.keys, ours.contents)
+    return there + more_there, here + more_here
 
 
 @dataclass(slots=True)
@@ -98,12 +102,11 @@ class Reset:
         theirs = await self._theirs(session)
         ours = await self._ours(honest=session.quirks.honest_size)
         pairs = _pairs(theirs, ours)
-        if pairs and not await self._sample_holds(session, theirs, ours, pairs):
-            pairs, self.contradicted = [], True
-        lost = self.folder.messages - len(pairs)
+        if pairs[0] and not await self._sample_holds(session, theirs, ours, pairs):
+            pairs, self.contradicted = (array("I"), array("I")), True
         if dry_run:
-            self.result.deleted += lost
-            return UidSet.from_uids(theirs.uids) - UidSet.from_uids(theirs.uids[at] for at, _ in pairs)
+            self.result.deleted += self.folder.messages - len(pairs[0])
+            return UidSet.from_uids(theirs.uids) - UidSet.from_uids(theirs.uids[at] for at in pairs[0])
         await self._write(theirs, ours, pairs, server.uidvalidity, counted)
         return UidSet.from_uids(theirs.uids)
 
@@ -154,10 +157,10 @@ class Reset:
                 size = row.size if honest else None
                 ours.keys.append(identity.key(row.internaldate, size, marks.get(row.content, 0)))
 
-    async def _sample_holds(self, session: Session, theirs: _Theirs, ours: _Ours, pairs: list[tuple[int, int]]) -> bool:
+    async def _sample_holds(self, session: Session, theirs: _Theirs, ours: _Ours, pairs: Pairs) -> bool:
         """A sample, fetched whole, has the bytes that the mirror has."""
-        chosen = (pairs[at] for at in identity.sample(len(pairs), self.choice))
-        expected = {theirs.uids[there]: ours.contents[here] for there, here in chosen}
+        chosen = identity.sample(len(pairs[0]), self.choice)
+        expected = {theirs.uids[pairs[0][at]]: ours.contents[pairs[1][at]] for at in chosen}
         stripped = session.quirks.strip_headers
         seen = wrong = 0
         async for batch in session.fetch(UidSet.from_uids(expected).split(20), "UID BODY.PEEK[]", BATCH_BYTES):
@@ -179,7 +182,7 @@ class Reset:
         self,
         theirs: _Theirs,
         ours: _Ours,
-        pairs: list[tuple[int, int]],
+        pairs: Pairs,
         uidvalidity: int,
         counted: tuple[int, float],
     ) -> None:
@@ -191,13 +194,13 @@ class Reset:
             return ours.rows[here], theirs.uids[there], theirs.flags[there], theirs.keywords[there], *names
 
         def write(connection: sqlite3.Connection) -> tuple[int, int]:
-            rows = (rekeyed(there, here) for there, here in pairs)
+            rows = (rekeyed(there, here) for there, here in zip(*pairs, strict=True))
             changed, removed = identities.rekey(connection, folder.id, rows, at)
             quarantine.rekey(connection, folder.id, uidvalidity, at)
             folders.restart(connection, folder.id, uidvalidity, *counted)
             activity.add(
-                connection, at, self.account, folder.name, "note", count=len(pairs),
-                detail=f"new UIDVALIDITY: {len(pairs)} messages recognised",
+                connection, at, self.account, folder.name, "note", count=len(pairs[0]),
+                detail=f"new UIDVALIDITY: {len(pairs[0])} messages recognised",
             )  # fmt: skip
             if removed:
                 activity.add(

@@ -51,7 +51,7 @@ KEYS = st.lists(st.integers(0, 6), max_size=12)
 @given(KEYS, KEYS, st.data())
 def test_joined_is_what_is_unambiguous(theirs: list[int], ours: list[int], data: st.DataObject) -> None:
     contents = [data.draw(st.integers(1, 2)) for _ in ours]
-    pairs = join(theirs, ours, contents)
+    pairs = list(zip(*join(theirs, ours, contents), strict=True))
     assert len({there for there, _ in pairs}) == len({here for _, here in pairs}) == len(pairs)
     assert all(theirs[there] == ours[here] != 0 for there, here in pairs)
     left, right = Counter(theirs), Counter(ours)
