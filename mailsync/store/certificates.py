@@ -25,7 +25,7 @@ from typing import Any, Literal
 from mailsync.store import onestep
 
 CHUNK_BITS = 8
-PAGE = 16_384
+PAGE = 4096
 AT_ONCE = 400_000
 """With more contents than this their digests are looked up one by one; it is rare and costs time instead of memory."""
 UIDS_TEXT = 400
