@@ -153,6 +153,38 @@ async def test_a_query_that_cannot_be_asked_is_said(query: str, words: str, tmp_
         assert words in (result.error or "")
 
 
+async def test_what_is_pushed_is_sorted_too(tmp_path: Path) -> None:
+    with ModelServer("full") as server:
+        filled(server, 1)
+        with Rig(tmp_path, server.port, options=limits(newer_than="30d", max_size="500B")) as rig:
+            await rig.sync()
+            folder = rig.folders()["INBOX"]
+            async with rig.mirror.pool.session() as session:
+                await session.examine(folder.raw_name)
+                filled(server, 40, 9, 2)
+                await session.noop()
+                await rig.mirror.task(folder).arrivals(session)
+            await rig.mirror.pool.close()
+            assert (rig.uids("INBOX"), outside(rig), withheld(rig)) == ([1, 3, 4], [2], [3])
+            assert sum(server.bodies.values()) == 2
+            await checked(rig)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_new_uidvalidity_is_sorted_anew_and_costs_nothing(kind: str, tmp_path: Path) -> None:
+    with ModelServer(kind) as server:
+        filled(server, 40, 1, 9, 2)
+        with Rig(tmp_path, server.port, options=limits(newer_than="30d", max_size="500B")) as rig:
+            await rig.sync()
+            server.mail.expunge("INBOX", [2])
+            server.mail.new_uidvalidity("INBOX")
+            server.forget_bodies()
+            assert (await rig.sync())["INBOX"].strategy == "uidvalidity_reset"
+            assert (rig.uids("INBOX"), outside(rig), withheld(rig)) == ([2, 3], [1], [2])
+            assert set(server.bodies.values()) <= {1}  # the sample
+            await checked(rig)
+
+
 # Servers that lie
 
 
