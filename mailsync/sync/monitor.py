@@ -51,6 +51,8 @@ class AccountMonitor:
         self._reactor = Reactor(mirror, self._ledger, stopping)
         self._worker = Worker(mirror, lambda: self._complete)
         self._candidates: list[Candidate] = []
+        self._mirrored: set[int] = set()
+        """Ids of folders that have had a first sync."""
         self._offers: Offers | None = None
         self._complete = False
         """Every folder of the account has had its first sync."""
@@ -124,6 +126,8 @@ class AccountMonitor:
             await mirror.store.awrite(lambda c: pushes.start_over(c, mirror.account_id, expired, at))
             tallies.update(dict.fromkeys(expired, Tally()))
         await self._tell_unreliable({name: tally for name, tally in tallies.items() if tally.unreliable})
+        # A folder that starts over under another UIDVALIDITY goes on being watched.
+        self._mirrored |= {folder.id for folder in present.values() if folder.first_sync_at is not None}
         self._complete = all(folder.first_sync_at is not None for folder in present.values())
         mirrors_inbox = any(name.upper() == "INBOX" for name in present)
         everything = next((name for name, folder in present.items() if folder.special_use == "\\All"), None)
@@ -136,7 +140,7 @@ class AccountMonitor:
                 name in self._unreliable or name in self._silent,
             )
             for name, folder in sorted(present.items(), key=lambda item: (item[0].upper() != "INBOX", item[0]))
-            if folder.first_sync_at is not None
+            if folder.id in self._mirrored
         ]
 
     async def _tell_unreliable(self, tallies: dict[str, Tally]) -> None:
@@ -207,8 +211,8 @@ class AccountMonitor:
 
     async def _meet(self, session: Session) -> None:
         """Learn what the server offers; the connection waits for the first watch."""
-        noop = session.quirks.poll_by == "NOOP"
-        self._offers = Offers("NOTIFY" in session.capabilities, "IDLE" in session.capabilities, noop)
+        idle = "IDLE" in session.capabilities
+        self._offers = Offers(idle and "NOTIFY" in session.capabilities, idle, session.quirks.poll_by == "NOOP")
         self._spare = session
         self._wake.set()
 
@@ -278,7 +282,7 @@ class AccountMonitor:
         if live == self._shown:
             return
         await mirror.store.awrite(lambda connection: pushes.set_watches(connection, mirror.account_id, live.items()))
-        if live and not self._shown and not mirror.syncing:
+        if live.keys() - self._shown.keys() and not mirror.syncing:
             await mirror.set_state("watching")
         self._shown = live
 

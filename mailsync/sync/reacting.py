@@ -32,6 +32,22 @@ RETAKE_SECONDS = 5.0
 """Between two attempts to have a connection at hand."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A folder as mirrored; what arrives has at least the UID `next_uid`."""
+
+    folder: folders.Folder
+    next_uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrivals:
+    """The lowest UID that is new, and how many messages the folder then has, where the server said so."""
+
+    first: int
+    messages: int | None
+
+
 @dataclass(slots=True)
 class Reactor:
     """Acts on what is told of one account's folders. A folder's own failure is noted with it and goes no further."""
@@ -46,41 +62,44 @@ class Reactor:
         Then only the arrivals were fetched: whatever else changed is seen when it is told again. Where the numbers are
         not known, `arrived` says which it is.
         """
-        folder = await self.folder(name)
-        if folder is None or proves_unchanged(folder, numbers_of(status)):
+        known = await self._known(name)
+        if known is None or proves_unchanged(known.folder, numbers_of(status)):
             return False
         if arrived is None:
-            arrived = _arrived(folder, status)
-        task = self._task(folder)
+            arrived = _arrived(known.folder, status)
+        task = self._task(known.folder, scheduled=True)
         try:
-            await self._act(task, take, status, arrived=arrived)
+            await self._act(task, take, _Arrivals(known.next_uid, status.get("MESSAGES")) if arrived else None)
         except MailsyncError as error:
-            await self._failed(folder, error)
+            await self._failed(known.folder, error)
         await self._count(task)
         return arrived
 
-    async def _act(self, task: FolderSync, take: Take, status: Status, *, arrived: bool) -> None:
+    async def _act(self, task: FolderSync, take: Take, arrivals: _Arrivals | None) -> None:
         for attempt in range(2):
-            async with take() as session, self.mirror.locks[task.folder.id]:
+            lock = self.mirror.locks[task.folder.id]
+            if waits := lock.locked():
+                async with lock:  # a sync may take long: no connection is kept waiting for it
+                    pass
+            async with take() as session, lock:
                 try:
-                    if arrived:
-                        await self._fetch(session, task, status)
+                    if waits or attempt or arrivals is None:
+                        await task.run(session)  # a sync has been there meanwhile, or not all is known
                     else:
-                        await task.run(session)
+                        await self._fetch(session, task, arrivals)
                     return
                 except MailsyncError:
                     if session.closed is None or attempt:
                         raise
                     # A connection that had waited was dead: the next one is not.
 
-    async def _fetch(self, session: Session, task: FolderSync, status: Status) -> None:
+    async def _fetch(self, session: Session, task: FolderSync, arrivals: _Arrivals) -> None:
         """Have what arrived; a handful in the very round trip that opens the folder."""
         folder = task.folder
-        first, held = await self.mirror.store.aread(
-            lambda c: (folders.next_uid(c, folder.id), folders.get(c, folder.id).messages)
-        )
-        news = status.get("MESSAGES", held + 1) - held
-        if not 0 < news <= HANDFUL or first > MAX_UID or self.mirror.scope(folder).active:
+        first, messages = arrivals.first, arrivals.messages
+        handful = messages is None or 0 < messages - folder.messages <= HANDFUL
+        labels = "X-GM-EXT-1" in session.capabilities
+        if not handful or first > MAX_UID or labels or self.mirror.scope(folder).active:
             await session.examine(folder.raw_name)
             await task.arrivals(session)
             return
@@ -120,7 +139,7 @@ class Reactor:
         """Compare everything, and have the folder open."""
         try:
             async with self.mirror.locks[folder.id]:
-                await self._task(folder).run(session)
+                await self._task(folder, scheduled=True).run(session)
         except FolderDoubt as doubt:
             if session.mailbox is None:
                 raise
@@ -138,10 +157,16 @@ class Reactor:
         await mirror.store.awrite(write)
 
     async def folder(self, name: str) -> folders.Folder | None:
-        """A folder that is mirrored; what is told of others is found when they are synced first."""
-        present = await self.mirror.store.aread(lambda c: folders.present(c, self.mirror.account_id))
-        folder = present.get(name)
-        return folder if folder is not None and folder.first_sync_at is not None else None
+        """The folder of this name, if there is one."""
+        known = await self._known(name)
+        return known.folder if known is not None else None
+
+    async def _known(self, name: str) -> _Known | None:
+        def read(connection: sqlite3.Connection) -> _Known | None:
+            folder = folders.present(connection, self.mirror.account_id).get(name)
+            return _Known(folder, folders.next_uid(connection, folder.id)) if folder is not None else None
+
+        return await self.mirror.store.aread(read)
 
     async def _failed(self, folder: folders.Folder, error: MailsyncError) -> None:
         if error.scope in ("account", "engine"):
@@ -155,8 +180,8 @@ class Reactor:
             at = mirror.now()
             await mirror.store.awrite(lambda c: pushes.add(c, mirror.account_id, task.folder.name, at, pushed=new))
 
-    def _task(self, folder: folders.Folder) -> FolderSync:
-        return self.mirror.task(folder, stopping=self.stopping)
+    def _task(self, folder: folders.Folder, *, scheduled: bool = False) -> FolderSync:
+        return self.mirror.task(folder, scheduled=scheduled, stopping=self.stopping)
 
 
 class Worker:
@@ -281,6 +306,7 @@ def numbers_of(status: Status) -> Numbers:
 
 
 def _arrived(folder: folders.Folder, status: Status) -> bool:
-    """True when there is mail with higher UIDs than any that was mirrored."""
+    """True when there is mail with higher UIDs than any that was mirrored, in a folder that was mirrored whole."""
     validity = status.get("UIDVALIDITY", folder.uidvalidity)
-    return validity == folder.uidvalidity and status.get("UIDNEXT", 0) > (folder.uidnext or 0)
+    same = validity == folder.uidvalidity and folder.first_sync_at is not None
+    return same and status.get("UIDNEXT", 0) > (folder.uidnext or 0)

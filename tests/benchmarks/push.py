@@ -96,10 +96,13 @@ class Rows(threading.Thread):
 def engine(directory: Path, port: int) -> Iterator[None]:
     """The daemon in a process of its own, once it watches INBOX."""
     process = driver.start("serve", directory, port, "alice", "secret")
+    deadline = time.monotonic() + 60
     try:
         with closing(sqlite3.connect(directory / "mailsync.db")) as connection:
             while not connection.execute("SELECT 1 FROM folders WHERE name = 'INBOX' AND watch <> ''").fetchone():
                 time.sleep(0.05)
+                if time.monotonic() > deadline:
+                    raise SystemExit("the engine does not watch INBOX")
             time.sleep(2.0)
         yield
     finally:

@@ -115,19 +115,20 @@ def test_every_folder_is_watched_on_one_connection(
 
 
 def test_new_mail_on_pymap(pymap: Pymap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pymap never tells of a change that comes some milliseconds after another one or after IDLE: hence the pauses."""
+    """pymap never tells of a change that comes some milliseconds after another one or after IDLE: hence the pauses,
+    longer than a monitor rests."""
     with Rig(tmp_path, pymap.port) as rig, pymap.client() as client, engine(rig, monkeypatch):
         delays = []
         for number in range(3):
-            time.sleep(0.3)
+            time.sleep(0.6)
             uid = client.append("INBOX", letter(number))
             delays.append(until(lambda uid=uid: uid in rig.uids("INBOX")))  # type: ignore[misc]
         assert sorted(delays)[1] < 1.0, delays
         for command in ("SELECT INBOX", f"UID STORE {uid} +FLAGS (\\Seen)", f"UID STORE {uid} +FLAGS (\\Deleted)"):
-            time.sleep(0.3)
+            time.sleep(0.6)
             client.command(command)
         until(lambda: rig.execute("SELECT flags FROM messages WHERE uid = ?", uid) == [(9,)])
-        time.sleep(0.3)
+        time.sleep(0.6)
         client.command("EXPUNGE")
         until(lambda: uid not in rig.uids("INBOX"))
 
