@@ -107,14 +107,14 @@ LIES: dict[str, Lie] = {
     "endless untagged lines": Lie(hooked("EXAMINE", forever(b"* OK still here\r\n" * 4096)), 1),
     "endless fetches": Lie(hooked("UID FETCH", forever(b"* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n" * 4096)), 1),
     "a nesting bomb": Lie(
-        twisted("UID FETCH", before(b"* 1 FETCH (UID 1 BODYSTRUCTURE " + b"(" * 200_000 + b"\r\n")), 0
+        twisted("UID FETCH", before(b"* 1 FETCH (UID 1 BODYSTRUCTURE " + b"(" * 100_000 + b"\r\n")), 0
     ),
     "a literal of 4 gigabytes": Lie(twisted("UID FETCH", before(b"* 61 FETCH (UID 61 BODY[] {4294967296}\r\nx")), 1),
     "a literal just beyond the limit": Lie(
         twisted("UID FETCH", before(b"* 61 FETCH (UID 61 BODY[] {268435457}\r\nx")), 1
     ),
-    "150 megabytes of a literal, then silence": Lie(
-        hooked("UID FETCH", forever(b"", b"* 61 FETCH (UID 61 BODY[] {250000000}\r\n" + b"x" * 150_000_000, 0.1)), 4
+    "100 megabytes of a literal, then silence": Lie(
+        hooked("UID FETCH", forever(b"", b"* 61 FETCH (UID 61 BODY[] {250000000}\r\n" + b"x" * 100_000_000, 0.1)), 4
     ),
     "an inflate bomb": Lie(offering("COMPRESS=DEFLATE", hooked("COMPRESS", bomb)), 1, config="compress = true"),
     "one byte at a time, for ever": Lie(hooked("EXAMINE", forever(b"x", b"* OK ", 0.4)), 4),

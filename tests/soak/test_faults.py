@@ -13,9 +13,9 @@ FIRST = range(1, 36_000, 450)
 NEWS = range(1, 6000, 97)
 
 
-async def test_first_syncs(scene: Scene) -> None:  # noqa: F811
+async def test_first_syncs(scene: Scene) -> None:
     await first_sync_cut(scene, FIRST)
 
 
-async def test_news(scene: Scene) -> None:  # noqa: F811
+async def test_news(scene: Scene) -> None:
     await news_cut(scene, NEWS)

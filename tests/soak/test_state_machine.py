@@ -11,8 +11,8 @@ from tests.sync.histories import History
 
 pytestmark = pytest.mark.soak
 MANY = settings(
-    max_examples=150,
-    stateful_step_count=40,
+    max_examples=100,
+    stateful_step_count=30,
     deadline=None,
     database=None,
     print_blob=True,

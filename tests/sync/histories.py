@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.servers.model import GMAIL_FOLDERS
 from tests.servers.model_server import ModelServer
@@ -27,8 +27,16 @@ from tests.sync.rig import Rig, Truth, counters_are_exact, differences
 FOLDERS = ("INBOX", "Archive", "Lists/Dev", "Ämter")
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "\\Deleted", "\\Draft", "$Label1", "later")
 SECONDS = 30.0
-flag_sets = st.sets(st.sampled_from(FLAGS), max_size=4)
-choices = st.lists(st.integers(0, 40), min_size=1, max_size=6)
+Change = tuple[str, int, int, list[int], set[str]]
+"""A method of `History`, numbers that choose a folder and another one, numbers that choose messages, flags."""
+OFTEN = ("append", "store", "expunge", "move", "copy") * 3
+changes = st.tuples(
+    st.sampled_from([*OFTEN, "create", "create", "delete", "recreate", "rename", "new_uidvalidity"]),
+    st.integers(0, 11),
+    st.integers(0, 11),
+    st.lists(st.integers(0, 99), min_size=1, max_size=6),
+    st.sets(st.sampled_from(FLAGS), max_size=4),
+)
 
 
 class Crashed(Exception):
@@ -47,8 +55,8 @@ class History(RuleBasedStateMachine):
         self.stack = contextlib.ExitStack()
         self.loop = self.stack.enter_context(asyncio.Runner())
         self.written = 0
-        self.changes = 0
-        """On the server since the last crash."""
+        self.resets = 0
+        """New UIDVALIDITY values since the last good sync: for each a message may be downloaded to see what it is."""
         self.clean: set[str] = set()
         self.ids: dict[str, int] = {}
 
@@ -62,7 +70,7 @@ class History(RuleBasedStateMachine):
         self.rig = Rig(self.directory, self.server.port).__enter__()
         self.mail.create("Archive")
         for name, count in zip(FOLDERS, counts, strict=False):
-            self.append(name, count, {"$Label1"})
+            self.fill(name, count, {"$Label1"})
 
     def teardown(self) -> None:
         if hasattr(self, "rig"):
@@ -72,77 +80,92 @@ class History(RuleBasedStateMachine):
 
     # -- what happens on the server ------------------------------------------------------------------------------
 
+    @rule(changes=st.lists(changes, min_size=1, max_size=8))
+    def change(self, changes: list[Change]) -> None:
+        """A person, another program, or the server itself."""
+        for what, *how in changes:
+            getattr(self, what)(*how)
+
+    def folder(self, number: int) -> str:
+        names = [name for name in FOLDERS if name in self.mail.folders]
+        return names[number % len(names)]
+
     def some(self, name: str, numbers: list[int]) -> list[int]:
-        """UIDs of a folder, chosen by numbers; none where there is no such folder."""
-        self.changes += 1
-        folder = self.mail.folders.get(name)
-        uids = sorted(folder.messages) if folder else []
+        """UIDs of a folder, chosen by numbers."""
+        uids = sorted(self.mail.folders[name].messages)
         return sorted({uids[number % len(uids)] for number in numbers}) if uids else []
 
     def digests(self, name: str, uids: list[int]) -> set[str]:
         messages = self.mail.folders[name].messages
         return {hashlib.sha256(messages[uid].raw).hexdigest() for uid in uids}
 
-    @rule(name=st.sampled_from(FOLDERS), count=st.integers(1, 12), flags=flag_sets)
-    def append(self, name: str, count: int, flags: set[str]) -> None:
-        for _ in range(count if name in self.mail.folders else 0):
+    def append(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del other
+        self.fill(self.folder(one), len(numbers), flags)
+
+    def fill(self, name: str, count: int, flags: set[str]) -> None:
+        for _ in range(count):
             self.written += 1
             head = f"Message-ID: <{self.written}@example.org>\r\nSubject: {self.written}\r\n\r\n"
             raw = head.encode() + b"x" * (self.written % 97) + b"\r\n"
             self.mail.append(name, raw, flags)
             self.clean.add(hashlib.sha256(raw).hexdigest())
 
-    @rule(name=st.sampled_from(FOLDERS), numbers=choices, flags=flag_sets)
-    def store(self, name: str, numbers: list[int], flags: set[str]) -> None:
-        if uids := self.some(name, numbers):
-            self.mail.store(name, uids, flags)
+    def store(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del other
+        self.mail.store(self.folder(one), self.some(self.folder(one), numbers), flags)
 
-    @rule(name=st.sampled_from(FOLDERS), numbers=choices)
-    def expunge(self, name: str, numbers: list[int]) -> None:
-        if uids := self.some(name, numbers):
-            self.mail.expunge(name, uids)
+    def expunge(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del other, flags
+        self.mail.expunge(self.folder(one), self.some(self.folder(one), numbers))
 
-    @rule(source=st.sampled_from(FOLDERS), into=st.sampled_from(FOLDERS), numbers=choices)
-    def move(self, source: str, into: str, numbers: list[int]) -> None:
-        if source != into and into in self.mail.folders and (uids := self.some(source, numbers)):
-            self.mail.move(source, uids, into)
+    def move(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del flags
+        source, into = self.folder(one), self.folder(other)
+        if source != into:
+            self.mail.move(source, self.some(source, numbers), into)
 
-    @rule(source=st.sampled_from(FOLDERS), into=st.sampled_from(FOLDERS), numbers=choices)
-    def copy(self, source: str, into: str, numbers: list[int]) -> None:
-        if into in self.mail.folders and (uids := self.some(source, numbers)):
-            self.clean -= self.digests(source, uids)
-            self.mail.copy(source, uids, into)
+    def copy(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del flags
+        source, uids = self.folder(one), self.some(self.folder(one), numbers)
+        self.clean -= self.digests(source, uids)
+        self.mail.copy(source, uids, self.folder(other))
 
-    @rule(name=st.sampled_from(FOLDERS[1:]))
-    def create_or_delete(self, name: str) -> None:
-        if name in self.mail.folders:
-            self.mail.delete(name)
-        else:
-            self.mail.create(name)
+    def create(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del other, numbers, flags
+        if FOLDERS[one % 4] not in self.mail.folders:
+            self.mail.create(FOLDERS[one % 4])
 
-    @rule(name=st.sampled_from(FOLDERS[1:]))
-    def recreate(self, name: str) -> None:
-        if name in self.mail.folders and not self.gmail:
+    def delete(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del other, numbers, flags
+        if self.folder(one) != "INBOX":
+            self.mail.delete(self.folder(one))
+
+    def recreate(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del other, numbers, flags
+        name = self.folder(one)
+        if name != "INBOX" and not self.gmail:
             self.clean -= self.digests(name, list(self.mail.folders[name].messages))
             self.mail.recreate(name)
 
-    @rule(old=st.sampled_from(FOLDERS[1:]), new=st.sampled_from(FOLDERS[1:]))
-    def rename(self, old: str, new: str) -> None:
-        if old in self.mail.folders and new not in self.mail.folders and not self.gmail:
+    def rename(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del numbers, flags
+        old, new = self.folder(one), FOLDERS[other % 4]
+        if old != "INBOX" and new not in self.mail.folders and not self.gmail:
             self.mail.rename(old, new)
 
-    @rule(name=st.sampled_from([*FOLDERS[:2], *GMAIL_FOLDERS]))
-    def new_uidvalidity(self, name: str) -> None:
-        if name in self.mail.folders:
-            self.mail.new_uidvalidity(name)
+    def new_uidvalidity(self, one: int, other: int, numbers: list[int], flags: set[str]) -> None:
+        del other, numbers, flags
+        self.resets += 1
+        self.mail.new_uidvalidity([*GMAIL_FOLDERS][one % 3] if self.gmail else self.folder(one))
 
     # -- syncs ---------------------------------------------------------------------------------------------------
 
     @rule(full=st.sampled_from([False, False, False, True]))
     def sync(self, full: bool) -> None:
         """All is equal afterwards, and what was committed was not downloaded again."""
-        self.changes += 1
         self.looked_at(self.rig.sync(full=full))
+        self.resets = 0
         assert differences(self.mirrored(), self.there()) == []
         with self.rig.store.read() as connection:
             assert counters_are_exact(connection)
@@ -154,28 +177,26 @@ class History(RuleBasedStateMachine):
         for digest in self.clean & now.keys():
             assert self.ids.setdefault(digest, now[digest]) == now[digest]
 
-    @rule(verb=st.sampled_from(["EXAMINE", "UID FETCH", "UID SEARCH", "LIST"]), numbers=choices, flags=flag_sets)
-    def sync_while_things_happen(self, verb: str, numbers: list[int], flags: set[str]) -> None:
+    @rule(
+        verb=st.sampled_from(["EXAMINE", "UID FETCH", "UID SEARCH", "LIST"]),
+        changes=st.lists(changes, min_size=1, max_size=4),
+    )
+    def sync_while_things_happen(self, verb: str, changes: list[Change]) -> None:
         """Mail comes, goes and changes between a question and the next; the sync may fail, and loses nothing."""
 
         async def meddle(link: Link, command: Command) -> bool:
             del link, command
             self.server.hooks.pop(verb, None)
-            self.append("INBOX", 1, flags)
-            self.store("INBOX", numbers, flags)
-            self.expunge("INBOX", numbers[:1])
-            self.move("INBOX", "Archive", numbers[1:2])
+            self.change(changes)
             return False
 
         self.server.hooks[verb] = meddle
         self.looked_at(self.rig.try_sync())
         self.server.hooks.clear()
 
-    @precondition(lambda self: self.changes >= 2)
     @rule(commits=st.integers(0, 9), after=st.booleans())
     def crash(self, commits: int, after: bool) -> None:
         """The process dies before or after one of the next commits, and another one opens the file."""
-        self.changes = 0
         store: Any = self.rig.store
         commit, left = store._commit, [commits]
 
@@ -207,14 +228,9 @@ class History(RuleBasedStateMachine):
             again = {(validity, uid) for _, validity, uid in self.server.bodies} & held
             assert not again, f"downloaded again: {again}"
             doubled = self.clean & stored & self.server.digests.keys()
-            assert len(doubled) <= self.samples, f"known, yet downloaded: {len(doubled)}"
+            assert len(doubled) <= self.resets, f"known, yet downloaded: {len(doubled)}"
         with self.rig.store.read() as connection:
             assert stored <= contents(connection)
-
-    @property
-    def samples(self) -> int:
-        """How many messages of a reset may be downloaded to see whether they are what they seem."""
-        return len(self.mail.folders)
 
     def there(self) -> Truth:
         return {name: one for name, one in self.mail.truth().items() if not self.gmail or name in GMAIL_FOLDERS}

@@ -2,7 +2,7 @@
 
 Reads requests as JSON lines, [{"args": [...], "out": path}, ...], runs those of a line side by side, and answers with
 [{"code", "megabytes", "seconds"}, ...]: how each ended, its peak of memory and its time. A line is taken for dead after
-SILENCE seconds here, not a minute, and is tried twice.
+SILENCE seconds here, not a minute, and is tried twice; other limits are as much smaller.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import mailsync.cli.syncing
 import mailsync.engine.engine  # noqa: F401  imported before the fork, so that no child has to
 from mailsync.cli.run import run
-from mailsync.imap import connect, session
+from mailsync.imap import connect, mailboxes, protocol, session
 from mailsync.sync import account
 
 LONGEST = 60
@@ -39,7 +39,9 @@ def child(request: dict[str, Any]) -> None:
 def main() -> None:
     silence = float(sys.argv[1])
     session.SILENCE_SECONDS = silence
-    session.DRIP_SILENCES = 3
+    session.DRIP_SILENCES = 2
+    protocol.PATIENCE = 20_000
+    vars(mailboxes)["PATIENCE"] = 20_000
     account.LOSSES = 2
     connect.connect.__defaults__ = (3 * silence,)
     for line in sys.stdin:

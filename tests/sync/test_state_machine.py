@@ -10,8 +10,8 @@ from tests.servers.model import CLASSES
 from tests.sync.histories import History
 
 FEW = settings(
-    max_examples=8,
-    stateful_step_count=16,
+    max_examples=6,
+    stateful_step_count=14,
     deadline=None,
     derandomize=True,
     database=None,
