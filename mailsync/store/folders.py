@@ -144,8 +144,8 @@ def note_outside(connection: sqlite3.Connection, folder_id: int, outside: str) -
 def note_unchanged(connection: sqlite3.Connection, folder_ids: Sequence[int], at: float) -> None:
     """These folders were found to be as their checkpoints say."""
     connection.executemany(
-        """UPDATE folders SET last_sync_at = ?, strategy = 'unchanged', syncing = 0, error = NULL, error_hint = NULL
-           WHERE id = ?""",
+        """UPDATE folders SET last_sync_at = ?, strategy = 'unchanged', why = 'STATUS proves it', syncing = 0,
+                  error = NULL, error_hint = NULL WHERE id = ?""",
         [(at, folder_id) for folder_id in folder_ids],
     )
 

@@ -138,34 +138,27 @@ Rekeyed = tuple[int, int, int, str, str | None, str | None]
 """(messages.id, new UID, system flags, keywords, EMAILID, THREADID)."""
 
 
-def rekey(connection: sqlite3.Connection, folder_id: int, rekeyed: Iterable[Rekeyed], at: float) -> tuple[int, int]:
+def rekey(
+    connection: sqlite3.Connection, folder_id: int, rekeyed: Callable[[], Iterable[Rekeyed]], at: float
+) -> tuple[int, int]:
     """Give these rows their new UIDs in place; all others of the folder are removed as of the old UIDVALIDITY.
 
     Returns (rows whose flags changed, rows removed). The caller moves the folder to the new UIDVALIDITY after it.
+    Statements a row, since one statement for all would hold all rows in memory.
     """
-    connection.execute(
-        """CREATE TEMP TABLE IF NOT EXISTS rekeyed (id INTEGER PRIMARY KEY, uid INTEGER, flags INTEGER, keywords TEXT,
-                                                    emailid TEXT, threadid TEXT)"""
-    )
-    connection.execute("DELETE FROM temp.rekeyed")
-    connection.executemany("INSERT INTO temp.rekeyed VALUES (?, ?, ?, ?, ?, ?)", rekeyed)
-    lost = connection.execute(
-        "SELECT uid FROM messages WHERE folder_id = ? AND id NOT IN (SELECT id FROM temp.rekeyed)", (folder_id,)
-    ).fetchall()
-    removed = messages.remove(connection, folder_id, (row[0] for row in lost), at, "uidvalidity")
-    changed = connection.execute(
-        """SELECT count(*) FROM messages m JOIN temp.rekeyed r ON r.id = m.id
-           WHERE m.folder_id = ? AND (m.flags <> r.flags OR m.keywords <> r.keywords)""",
-        (folder_id,),
-    ).fetchone()[0]
+    changed = connection.executemany(
+        f"""UPDATE messages SET flags = ?2, keywords = ?3
+            WHERE id = ?1 AND folder_id = {folder_id:d} AND (flags <> ?2 OR keywords <> ?3)""",
+        ((row[0], row[2], row[3]) for row in rekeyed()),
+    ).rowcount
     # By way of negative numbers: new UIDs overlap the old ones, and no row may have the UID of another for a moment.
-    connection.execute(
-        """UPDATE messages SET uid = -r.uid, flags = r.flags, keywords = r.keywords, modseq = NULL,
-                  emailid = coalesce(r.emailid, messages.emailid), threadid = coalesce(r.threadid, messages.threadid)
-           FROM temp.rekeyed r WHERE r.id = messages.id AND messages.folder_id = ?""",
-        (folder_id,),
+    connection.executemany(
+        f"""UPDATE messages SET uid = -?2, modseq = NULL, emailid = coalesce(?3, emailid),
+                   threadid = coalesce(?4, threadid) WHERE id = ?1 AND folder_id = {folder_id:d}""",
+        ((row[0], row[1], row[4], row[5]) for row in rekeyed()),
     )
+    lost = connection.execute("SELECT uid FROM messages WHERE folder_id = ? AND uid > 0", (folder_id,)).fetchall()
+    removed = messages.remove(connection, folder_id, (row[0] for row in lost), at, "uidvalidity")
     connection.execute("UPDATE messages SET uid = -uid WHERE folder_id = ? AND uid < 0", (folder_id,))
-    connection.execute("DELETE FROM temp.rekeyed")
     messages.recount(connection, folder_id)
-    return int(changed), removed
+    return max(changed, 0), removed

@@ -172,6 +172,9 @@ def remove(connection: sqlite3.Connection, folder_id: int, uids: Iterable[int] |
             FROM messages WHERE {where}""",
         (reason, folder_id),
     )
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS leaving (id INTEGER PRIMARY KEY)")
+    connection.execute("DELETE FROM temp.leaving")
+    connection.execute(f"INSERT INTO temp.leaving SELECT id FROM messages WHERE {where}", (folder_id,))
     removed = connection.execute(f"DELETE FROM messages WHERE {where}", (folder_id,)).rowcount
     reunion.left(connection, folder_id)
     recount(connection, folder_id)

@@ -1,12 +1,13 @@
 """A message that left one folder and came to another keeps its id, whichever of the two is looked at first.
 
 Rows are told to be the same message by content and INTERNALDATE. Both functions run in the transaction that stored or
-removed the rows they are about; temp.chosen holds the UIDs.
+removed the rows they are about: temp.chosen holds the UIDs of those, temp.leaving the ids of these.
 """
 
 from __future__ import annotations
 
 import sqlite3
+
 
 def arrived(connection: sqlite3.Connection, folder_id: int, at: float) -> int:
     """Give rows added just now (temp.chosen, created `at`) the ids of messages that were removed before; how many."""
@@ -14,7 +15,8 @@ def arrived(connection: sqlite3.Connection, folder_id: int, at: float) -> int:
         """SELECT m.id, r.id FROM temp.chosen c JOIN messages m ON m.folder_id = ?1 AND m.uid = c.uid
            JOIN removed_messages r ON r.content_id = m.content_id AND r.internaldate IS m.internaldate
            JOIN folders f ON f.id = r.folder_id
-           WHERE f.account_id = (SELECT account_id FROM folders WHERE id = ?1) AND abs(m.created_at - ?2) < 0.001 AND r.id < m.id
+           WHERE f.account_id = (SELECT account_id FROM folders WHERE id = ?1)
+             AND abs(m.created_at - ?2) < 0.001 AND r.id < m.id
            ORDER BY m.uid, r.removed_at DESC, r.id DESC""",
         (folder_id, at),
     ).fetchall()
@@ -29,14 +31,14 @@ def arrived(connection: sqlite3.Connection, folder_id: int, at: float) -> int:
 
 
 def left(connection: sqlite3.Connection, folder_id: int) -> int:
-    """Messages just removed (temp.chosen) that another folder has gained since the last sync of this one have moved
+    """Messages just removed (temp.leaving) that another folder has gained since the last sync of this one have moved
     there: the new row takes the old id. Returns how many; their rows in `removed_messages` are gone with that."""
     rows = connection.execute(
-        """SELECT m.id, r.id FROM temp.chosen c JOIN removed_messages r ON r.folder_id = ?1 AND r.uid = c.uid
-           JOIN folders f ON f.id = r.folder_id
+        """SELECT m.id, r.id FROM temp.leaving l CROSS JOIN removed_messages r ON r.id = l.id
+           JOIN folders f ON f.id = ?1
            JOIN messages m ON m.content_id = r.content_id AND m.internaldate IS r.internaldate AND m.id > r.id
            JOIN folders g ON g.id = m.folder_id
-           WHERE r.content_id IS NOT NULL AND r.uidvalidity IS f.uidvalidity AND g.account_id = f.account_id
+           WHERE r.content_id IS NOT NULL AND g.account_id = f.account_id
              AND m.folder_id <> ?1 AND m.created_at >= f.last_sync_at
            ORDER BY r.uid, m.id DESC""",
         (folder_id,),

@@ -212,6 +212,7 @@ CREATE INDEX messages_by_emailid ON messages (emailid) WHERE emailid IS NOT NULL
 ALTER TABLE removed_messages ADD COLUMN emailid TEXT;
 ALTER TABLE removed_messages ADD COLUMN threadid TEXT;
 CREATE INDEX removed_by_emailid ON removed_messages (emailid) WHERE emailid IS NOT NULL;
+CREATE INDEX removed_by_date ON removed_messages (internaldate);
 CREATE INDEX envelopes_by_message_id ON envelopes (message_id);
 CREATE TABLE labels (
     id INTEGER PRIMARY KEY,

@@ -8,6 +8,7 @@ questions, so whatever happens meanwhile is seen by the next sync.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
@@ -119,7 +120,7 @@ class FolderSync:
         self._chosen(Choice("first", "no sync of this folder has finished yet"), server)
         started = self.store.write(self._carrier.start(self._choice, server))
         got = await self.download.consume(opening.stream)
-        started.result()
+        await asyncio.wrap_future(started)
         if len(got) != box.exists or self.stopping():
             return None
         await self._carrier.settle_flags(session, Questions(self.store, session, folder, box, self.now))

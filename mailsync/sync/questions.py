@@ -7,19 +7,18 @@ costs no Python per message.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from mailsync.errors import CommandRefused, FolderDoubt, ProtocolError
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Mailbox, Session
 from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
-from mailsync.model import split_flags
 from mailsync.store import folders, holdings, quarantine
 from mailsync.store.database import Store
 from mailsync.sync import guard, plan
 from mailsync.sync.plan import Changes, FlagState, Numbers, States
+from mailsync.sync.telling import Telling, Told
 
 WINDOW = 400
 """Newest messages whose flags a scheduled sync looks at where the server has no MODSEQ."""
@@ -31,53 +30,6 @@ PIECE = 2000
 ALL = "1:*"
 """Never asked of an empty folder: some servers answer BAD."""
 BATCH_BYTES = 1 << 20
-
-
-@dataclass(slots=True)
-class Told:
-    """What FETCH told of flags: all UIDs, and those with flags by state."""
-
-    uids: UidSet = EMPTY
-    states: dict[FlagState, UidSet] = field(default_factory=dict)
-
-
-class Telling:
-    """Gathers FETCH answers at six bytes a message; what is told twice counts as it was told last."""
-
-    def __init__(self) -> None:
-        self._uids = array("I")
-        self._kinds = array("H")
-        self._names: dict[tuple[str, ...] | None, int] = {}
-        self._states: list[FlagState | None] = []
-
-    def add(self, answers: Iterable[Fetch]) -> None:
-        for answer in answers:
-            if answer.uid is None:
-                continue
-            kind = self._names.get(answer.flags)
-            if kind is None:
-                state = None if answer.flags is None else split_flags(answer.flags)
-                if state not in self._states:
-                    self._states.append(state)
-                kind = self._names[answer.flags] = self._states.index(state)
-            self._uids.append(answer.uid)
-            self._kinds.append(kind)
-
-    def told(self) -> Told:
-        uids, kinds = self._uids, self._kinds
-        everything = UidSet.from_uids(uids)
-        if len(everything) != len(uids):
-            last = dict(zip(uids, kinds, strict=True))
-            uids, kinds = array("I", last), array("H", last.values())
-        groups: list[array[int]] = [array("I") for _ in self._states]
-        for uid, kind in zip(uids, kinds, strict=True):
-            groups[kind].append(uid)
-        states = {
-            state: UidSet.from_uids(group)
-            for state, group in zip(self._states, groups, strict=True)
-            if state is not None and group
-        }
-        return Told(everything, states)
 
 
 class Questions:
@@ -161,7 +113,14 @@ class Questions:
         box = self.box
         if not box.exists:
             return await self._believed(Changes(remove=await self.held()), 0)
-        told = await self.told([ALL], changed_since=since)
+        try:
+            told = await self.told([ALL], changed_since=since)
+        except CommandRefused:
+            if self._session.closed is not None:
+                raise
+            self._session.latch_off("CONDSTORE")
+            self._doubt("the server offers CONDSTORE and refuses CHANGEDSINCE")
+            return await self._by_fetch()
         known = await self._held_in(told.uids)
         new = told.uids - known - self.outside
         surplus = self._folder.messages + len(self.outside) + len(new) - box.exists

@@ -194,8 +194,7 @@ class Reset:
             return ours.rows[here], theirs.uids[there], theirs.flags[there], theirs.keywords[there], *names
 
         def write(connection: sqlite3.Connection) -> tuple[int, int]:
-            rows = (rekeyed(there, here) for there, here in zip(*pairs, strict=True))
-            changed, removed = identities.rekey(connection, folder.id, rows, at)
+            changed, removed = identities.rekey(connection, folder.id, lambda: map(rekeyed, *pairs), at)
             quarantine.rekey(connection, folder.id, uidvalidity, at)
             folders.restart(connection, folder.id, uidvalidity, *counted)
             activity.add(
