@@ -21,7 +21,7 @@ from mailsync.store import certificates, folders, holdings, messages
 from mailsync.store.database import Store
 from mailsync.sync.certify import certify
 from mailsync.sync.plan import FlagState
-from mailsync.sync.questions import Telling, Told
+from mailsync.sync.telling import Telling, Told
 
 PIECE = 400
 BATCH_BYTES = 2 << 20
