@@ -71,6 +71,8 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._stopping = False
+        self._drained = False
+        """The worker has ended: nothing more will be stored."""
         self._thread = threading.Thread(target=self._main, name="mailsync-engine", daemon=True)
 
     # -- called from other threads -----------------------------------------------------------------------------
@@ -157,6 +159,7 @@ class Engine:
                 task.cancel()
             await _bounded(asyncio.gather(*background, return_exceptions=True), 2.0)
             await _bounded(working, STOP_SECONDS)
+            self._drained = True
             committed.set()
             await _bounded(pipeline, STOP_SECONDS)
             store.unsubscribe(tell)
@@ -207,14 +210,15 @@ class Engine:
         runner = Runner(self._store, self._now)
         while True:
             committed.clear()
-            waits = worker.busy and not self._with_schedules
+            last = self._drained
+            waits = worker.busy and not self._with_schedules and not last
             try:
                 while not waits and (await asyncio.to_thread(runner.step)) > 0:
                     if worker.busy and not self._stopping:
                         await asyncio.sleep(PIPELINE_PACE_SECONDS)
             except (StoreError, sqlite3.Error) as error:  # a full disk: the cursor stands
                 log.error("pipeline_failed", error=type(error).__name__)
-            if self._stopping:
+            if last:
                 return runner.close()
             await committed.wait()
 
