@@ -286,3 +286,17 @@ async def test_dovecot_tells_what_changed_and_vanished(dovecot: Dovecot, fresh_u
     assert [(one.uid, "\\Flagged" in (one.flags or ())) async for batch in stream for one in batch] == [(3, True)]
     assert stream.vanished == UidSet([(5, 5)])
     await session.logout()
+
+
+async def test_a_session_without_sequence_numbers(server: FakeServer, session: Session) -> None:
+    """UIDONLY (RFC 9586): UIDFETCH instead of FETCH, VANISHED instead of EXPUNGE, and it counts."""
+    session.enabled = frozenset({"UIDONLY"})
+    server.hooks["UID FETCH"] = answers(
+        "* 25001 UIDFETCH (FLAGS (\\Seen) BODY[] {5}\r\nfirst)\r\n* VANISHED 25003:25004\r\n"
+        "* 25002 UIDFETCH (BODY[] {6}\r\nsecond FLAGS ())\r\n"
+    )
+    stream = session.fetch([UidSet([(25001, 25004)])], "FLAGS BODY.PEEK[]", 1000)
+    found = [(one.uid, one.flags, one.body) async for batch in stream for one in batch]
+    assert found == [(25001, ("\\Seen",), b"first"), (25002, (), b"second")]
+    assert session.mailbox is not None
+    assert (session.mailbox.exists, session.mailbox.vanished_now) == (3, UidSet([(25003, 25004)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from mailsync.imap.quirks import UNKNOWN, Quirks
 from mailsync.imap.session import Session
 from tests.servers.dovecot import CONDSTORE_ONLY, PLAIN_IMAP4REV1, Dovecot
 from tests.servers.fake import Command, FakeServer, Hook, Link, box
+from tests.servers.proxy import FaultProxy, Faults
 from tests.servers.pymap_server import Pymap
 
 FULL = "IMAP4rev1 AUTH=PLAIN SASL-IR LITERAL+ ID ENABLE IDLE CONDSTORE QRESYNC ESEARCH UIDONLY"
@@ -169,6 +171,32 @@ async def test_dovecot(start_dovecot: Callable[..., Dovecot], capability: str | 
     assert 0 < session.round_trip < 1
     await session.logout()
     assert session.state == "disconnected"
+
+
+async def test_turns_with_dovecot_from_connect_to_logout(dovecot: Dovecot, fresh_user: str) -> None:
+    """Beside TCP's with the greeting: sign-in; capabilities, ID and ENABLE; all folders with their STATUS; goodbye."""
+    for number in range(30):
+        dovecot.fill(fresh_user, f"f{number}", [])
+    with FaultProxy(dovecot.port, Faults(latency=0.1)) as proxy:
+        endpoint = Endpoint("127.0.0.1", proxy.port, "none")
+        session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+        assert len(await session.list_folders()) == 31
+        await session.logout()
+        (turns,) = proxy.turns
+        assert len(turns) == 4
+        assert [turn.count(b"\r\n") for turn in turns] == [1, 3, 1, 1]
+
+
+async def test_a_dead_peer_is_noticed_by_tcp(dovecot: Dovecot, fresh_user: str) -> None:
+    endpoint = Endpoint("127.0.0.1", dovecot.port, "none")
+    session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+    transport = session.protocol.transport
+    assert transport is not None
+    sock = transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    assert [sock.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [120, 30, 4]
+    await session.logout()
 
 
 async def test_pymap(pymap: Pymap) -> None:
