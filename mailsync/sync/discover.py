@@ -86,7 +86,8 @@ class Discovery:
         stored_uses = {folder.name: folder.special_use for folder in known.values()}
         stored_uses |= {one.listed.entry.name: one.folder.special_use for one in renamed}
         uses = special_uses(list(listed.values()), stored_uses, told="SPECIAL-USE" in session.capabilities)
-        selected = [name for name in listed if name in self._selected(session, uses)]
+        wished = self._selected(session, uses)
+        selected = [name for name in listed if name in wished]
         moved = {one.folder.name for one in renamed}
         stay = {name: folder for name, folder in known.items() if name not in moved}
         taken = {one.listed.entry.name for one in renamed}
