@@ -67,13 +67,16 @@ class _Ours:
 
 
 def _pairs(theirs: _Theirs, ours: _Ours) -> Pairs:
-    """Indexes of what is the same in both: by EMAILID, and of the rest by date, size and Message-ID."""
+    """Indexes of what is the same in both: by EMAILID, and of the rest by date, size and Message-ID; the keys are gone
+    then."""
     there, here = identity.join(theirs.names, ours.names, ours.contents)
     for index in there:
         theirs.keys[index] = 0
     for index in here:
         ours.keys[index] = 0
     more_there, more_here = identity.join(theirs.keys, ours.keys, ours.contents)
+    for keys in (theirs.names, theirs.keys, ours.names, ours.keys):
+        del keys[:]
     return there + more_there, here + more_here
 
 

@@ -48,10 +48,12 @@ def test_every_part_counts() -> None:
 KEYS = st.lists(st.integers(0, 6), max_size=12)
 
 
-@given(KEYS, KEYS, st.data())
-def test_joined_is_what_is_unambiguous(theirs: list[int], ours: list[int], data: st.DataObject) -> None:
+@given(KEYS, KEYS, st.data(), st.sampled_from([2, 40_000]))
+def test_joined_is_what_is_unambiguous(theirs: list[int], ours: list[int], data: st.DataObject, part: int) -> None:
     contents = [data.draw(st.integers(1, 2)) for _ in ours]
-    pairs = list(zip(*join(theirs, ours, contents), strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity, "PART", part)
+        pairs = list(zip(*join(theirs, ours, contents), strict=True))
     assert len({there for there, _ in pairs}) == len({here for _, here in pairs}) == len(pairs)
     assert all(theirs[there] == ours[here] != 0 for there, here in pairs)
     left, right = Counter(theirs), Counter(ours)
