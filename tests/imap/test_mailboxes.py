@@ -316,9 +316,10 @@ async def test_a_push_in_the_same_segment_as_the_answer_to_examine(server: FakeS
 def test_arrivals_that_are_told_with_their_flags_disturb_nothing() -> None:
     found = Mailbox(b"INBOX", exists=6, uidnext=6, arrived=True)
     found.note_flags(Fetch(6, 6, ()))
-    assert not found.disturbed
+    calm = not found.disturbed
     found.arrived = False  # seen to
     found.note_flags(Fetch(6, 6, ("\\Seen",)))
+    assert calm
     assert found.disturbed
     assert [one.flags for one in found.flagged] == [(), ("\\Seen",)]
 

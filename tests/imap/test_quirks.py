@@ -104,7 +104,7 @@ def test_two_at_once(one: Quirks, other: Quirks) -> None:
 def test_a_user_has_the_last_word() -> None:
     known = matched("imap.mail.me.com")
     changed = override(known, {"enable": ["qresync"], "disable": ["idle"], "pipeline": 3, "window": True, "skip": []})
-    assert (changed.disable, changed.pipeline, changed.window) == ({"IDLE"}, 3, True)
+    assert (changed.disable, changed.pipeline, changed.window) == (frozenset({"IDLE"}), 3, True)
     assert names(changed) == ["icloud", "yours"]
     assert override(known, {}) == known
     assert override(UNKNOWN, {"reidle": 60}).reidle == 60.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from mailsync.errors import CommandRefused, Throttled
@@ -51,7 +53,11 @@ async def test_a_refusal_that_is_a_plea_is_about_the_account(verb: str) -> None:
             async for _ in session.fetch([UidSet([(1, 3)])], "UID FLAGS", 1000):
                 continue
 
-        calls = {"LIST": session.list_folders, "UID SEARCH": session.search, "UID FETCH": fetch}
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
+            "LIST": session.list_folders,
+            "UID SEARCH": session.search,
+            "UID FETCH": fetch,
+        }
         session.capabilities |= {"CONDSTORE", "ESEARCH", "LIST-STATUS"}
         with pytest.raises(Throttled) as caught:
             await (calls[verb]() if verb in calls else session.examine(b"INBOX"))

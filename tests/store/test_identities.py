@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +88,7 @@ def test_a_move_without_metadata_is_seen_by_its_bytes(connection: sqlite3.Connec
     messages.add(connection, a, arrivals(codec, {1: (0, "", b"one")}), 10.0)
     folders.finish_sync(connection, a, folders.Checkpoint(7, 2, None, 1), "first", 11.0)
     (number,) = rows(connection, a).values()
-    steps = [
+    steps: list[Callable[[], object]] = [
         lambda: messages.remove(connection, a, [1], 20.0, "expunged"),
         lambda: messages.add(connection, b, arrivals(codec, {1: (0, "", b"one")}), 20.0),
     ]

@@ -93,7 +93,9 @@ def test_unchanged_is_only_said_with_proof(
         assert server.messages == 0 or (server.highestmodseq is not None and server == stored)
     elif choice.strategy != "scan":
         assert choice.strategy == modseq
-        assert stored.highestmodseq is not None is not server.highestmodseq >= stored.highestmodseq
+        assert stored.highestmodseq is not None
+        assert server.highestmodseq is not None
+        assert server.highestmodseq >= stored.highestmodseq
 
 
 def test_each_number_alone_breaks_the_proof() -> None:
@@ -145,8 +147,8 @@ def flag_sets(mirror: Mirror) -> FlagSets:
 
     names = {name for _, words in mirror.values() for name in words.split()}
     unseen = UidSet.from_uids(mirror) - having("\\Seen")
-    system = (having(name) for name in ("\\Answered", "\\Flagged", "\\Deleted", "\\Draft"))
-    return FlagSets(unseen, *system, {name.lower(): having(name) for name in names})
+    answered, flagged, deleted, draft = map(having, ("\\Answered", "\\Flagged", "\\Deleted", "\\Draft"))
+    return FlagSets(unseen, answered, flagged, deleted, draft, {name.lower(): having(name) for name in names})
 
 
 @given(MAILBOX, MAILBOX, st.booleans())
