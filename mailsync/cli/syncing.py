@@ -78,7 +78,11 @@ def _run(shared: Context, kind: str, names: list[str], params: dict[str, Any]) -
         return ask(shared.config, store, shared.data_dir, kind, params, each=look)
 
 
-_LEFT = {"withheld": "too large, listed only", "outside": "not selected"}
+_LEFT = {
+    "withheld": "too large, listed only",
+    "outside": "not selected",
+    "quarantined": "set aside: the server does not give them",
+}
 
 
 def _tell_account(account: dict[str, Any], *, dry_run: bool) -> None:
