@@ -13,6 +13,7 @@ import sqlite3
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from sys import intern
 
 from mailsync.errors import FolderDoubt, StoreError
@@ -172,7 +173,7 @@ class Reset:
                 if content is None or answer.body is None:
                     continue
                 seen += 1
-                stored = await self.store.aread(lambda c, number=content: _load(c, number))  # type: ignore[misc]
+                stored = await self.store.aread(partial(_load, content=content))
                 same = stored is not None and identity.without(answer.body, stripped) == identity.without(
                     stored, stripped
                 )
