@@ -1,17 +1,15 @@
-"""aioimaplib's protocol with its receive path replaced by ours.
+"""aioimaplib's protocol with its receive path replaced by ours: commands on their way, and who gets what is said.
 
 What stays of `aioimaplib.IMAP4ClientProtocol`: the state names, the table of commands and the states they are legal
-in, the tags, and its role as an asyncio protocol. What is replaced: everything that reads. Bytes go through
-`WireParser`; each tagged answer completes exactly its own command; untagged data go to the oldest command that wants
-them and otherwise to a listener, so nothing is lost; a lost connection, a time-out or a limit fails every pending
-command at once and leaves the connection closed, never half usable.
+in, the tags, and its role as an asyncio protocol. What is replaced: everything that reads (`reception`). Each tagged
+answer completes exactly its own command; untagged data go to the oldest command that wants them and otherwise to a
+listener, so nothing is lost; a lost connection, a time-out or a limit fails every pending command at once and leaves
+the connection closed, never half usable.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +19,10 @@ import aioimaplib
 from aioimaplib.aioimaplib import AUTH, LOGOUT, NONAUTH, SELECTED, Cmd, Commands, Exec
 
 from mailsync.errors import ConnectionLost, InsecureConnection, MailsyncError, ProtocolError
-from mailsync.imap.compress import ROUND, Deflate
+from mailsync.imap.compress import Deflate
+from mailsync.imap.reception import Reception
 from mailsync.imap.responses import Condition, Continuation, Response, Tagged, Unparsed
-from mailsync.imap.wire import WireError, WireParser
+from mailsync.imap.wire import WireParser
 
 COMMANDS = {
     **Commands,
@@ -37,11 +36,6 @@ COMMANDS = {
 
 __all__ = ["AUTH", "SELECTED", "Client", "Pending", "Protocol"]
 
-KEEPALIVE = {"TCP_KEEPIDLE": 120, "TCP_KEEPALIVE": 120, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
-"""Seconds of silence before TCP asks whether the other side is there (macOS calls it TCP_KEEPALIVE), seconds between
-two such questions, and how many without an answer end the connection. Routers forget a silent line after minutes."""
-LONGEST_HELD = 1 << 20
-"""Bytes of a line whose end has not come, while COMPRESS waits."""
 UNPARSED_LIMIT = 1000
 """Lines in a row that are no IMAP before the peer is taken for something that is no IMAP server at all."""
 PATIENCE = 100_000
@@ -66,113 +60,20 @@ class Pending:
     on_tagged: Callable[[Tagged], None] | None = None
 
 
-def keep_alive(sock: socket.socket) -> None:
-    """Have TCP notice a peer that is gone, as soon as this system can be told when."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE.items():
-        option = getattr(socket, name, None)
-        if option is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the library is not typed
+class Protocol(Reception):
     """One connection. Use `mailsync.imap.session.Session` for typed commands."""
-
-    transport: asyncio.Transport | None
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.greeting: asyncio.Future[Condition] = loop.create_future()
-        self.closed: MailsyncError | None = None
         self.listener: Callable[[Response], None] = lambda response: None
         self.patience, self._untagged = PATIENCE, 0
         self.on_closed: Callable[[MailsyncError], None] = lambda error: None
-        self.last_received = loop.time()
-        self.bytes_received = 0
-        self._parser = WireParser()
         self._waiting: dict[str, Pending] = {}
         self._unparsed = 0
-        self._paused = False
         self._closed_event = asyncio.Event()
-        self._deflate: Deflate | None = None
-        self._held: bytearray | None = None  # while COMPRESS waits: what came behind the last whole line
 
     # -- asyncio's side ----------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            keep_alive(sock)
-
-    def data_received(self, d: bytes) -> None:
-        self.last_received = self.loop.time()
-        self.bytes_received += len(d)
-        if self._deflate is not None:
-            self._deflate.take(d)
-            self._inflate()
-        elif self._held is not None:
-            self._read_by_lines(d)
-        else:
-            self._read(d)
-
-    def _read(self, d: bytes) -> None:
-        broken: MailsyncError | None = None
-        try:
-            responses = self._parser.feed(d)
-        except WireError as error:
-            broken, responses = error, error.responses
-        last = len(responses) - 1
-        try:
-            for position, response in enumerate(responses):
-                self._dispatch(response, final=position == last and not broken and not self._parser.pending)
-        except MailsyncError as error:
-            broken = broken or error
-        if broken:
-            self.fail(broken)
-
-    def _read_by_lines(self, d: bytes) -> None:
-        """While COMPRESS waits: what follows its answer in the same segment is deflated already."""
-        held = self._held
-        assert held is not None
-        held += d
-        if len(held) > LONGEST_HELD:
-            self.fail(ProtocolError("a line without an end where the answer to COMPRESS is due"))
-        while self._held is held and (end := held.find(b"\n")) >= 0:
-            line = bytes(held[: end + 1])
-            del held[: end + 1]
-            self._read(line)
-        if self._held is None and held:
-            if self._deflate is not None:
-                self._deflate.take(bytes(held))
-                self._inflate()
-            else:
-                self._read(bytes(held))
-
-    def _inflate(self) -> None:
-        """Read what was compressed, not more of it at a time than whoever consumes it can take."""
-        deflate = self._deflate
-        assert deflate is not None
-        left = ROUND
-        try:
-            while deflate.waiting and left > 0 and not self._paused and self.closed is None:
-                piece = deflate.inflate()
-                left -= len(piece)
-                if piece:
-                    self._read(piece)
-        except MailsyncError as error:
-            self.fail(error)
-        if self.closed is not None or self.transport is None or self.transport.is_closing():
-            return
-        if deflate.waiting:
-            self.last_received = self.loop.time()
-            self.transport.pause_reading()
-            if not self._paused:
-                self.loop.call_soon(self._inflate)
-        elif not self._paused:
-            self.transport.resume_reading()
 
     def eof_received(self) -> bool:
         return False
@@ -298,22 +199,7 @@ class Protocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]  # the lib
         """True while the server owes us something: a command waits (IDLE may be silent) and we are reading."""
         return not self._paused and any(pending.name != "IDLE" for pending in self._waiting.values())
 
-    # -- flow and end ------------------------------------------------------------------------------------------
-
-    def pause(self) -> None:
-        """Stop reading: the consumer lags, so TCP makes the server wait."""
-        if not self._paused and self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-            self._paused = True
-
-    def resume(self) -> None:
-        paused, self._paused = self._paused, False
-        if paused and self.transport is not None and not self.transport.is_closing():
-            self.last_received = self.loop.time()
-            if self._deflate is not None:
-                self.loop.call_soon(self._inflate)
-            else:
-                self.transport.resume_reading()
+    # -- end ---------------------------------------------------------------------------------------------------
 
     def fail(self, error: MailsyncError) -> None:
         """Close the connection and fail everything that waits on it; the first reason given stays the reason."""
