@@ -111,10 +111,14 @@ class Link:
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         clear = self._writer.transport
-        await self._writer.start_tls(context)
-        if self._writer.transport is None:  # the client hung up; a writer without a transport cannot even be deleted
-            self._writer._transport = clear  # type: ignore[unreachable]
-            raise ConnectionError
+        try:
+            await self._writer.start_tls(context)
+        finally:
+            # The client hung up in the middle of it: asyncio stumbles over a transport that is none, now or later, and
+            # a writer without a transport cannot even be deleted.
+            if self._writer.transport is None:
+                self._writer._transport = clear  # type: ignore[unreachable]
+                raise ConnectionError
 
     def unread_lines(self) -> int:
         """How many lines have come that nobody has read yet."""
