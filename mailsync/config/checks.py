@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mailsync.config.models import AccountConfig, Config
-from mailsync.config.providers import PRESETS
+from mailsync.config.providers import OAUTH_PROVIDERS, PRESETS
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 UNSUPPORTED = "is not supported by this version"
@@ -41,13 +42,17 @@ def problems(config: Config) -> Iterator[Problem]:
 
 def _account(account: AccountConfig) -> Iterator[Problem]:
     preset = PRESETS.get(account.provider)
-    if preset is not None and not preset.password and account.host == preset.host:
+    if preset is not None and not preset.password and account.host == preset.host and account.auth == "password":
         yield Problem(
-            ("provider",), f': "{account.provider}" signs in with OAuth2 only, which {UNSUPPORTED}', "no password works"
+            ("auth",), f": {account.provider} accepts no password any more", 'use auth = "oauth2", or leave auth out'
         )
-        return
-    if account.auth != "password":
-        yield Problem(("auth",), f': "{account.auth}" {UNSUPPORTED}', "use a password or an app password")
+    if account.auth == "oauth2":
+        yield from _oauth(account)
+    else:
+        for key in _set_keys(account.oauth):
+            yield Problem(("oauth", key), ' is for auth = "oauth2"', 'set auth = "oauth2", or leave it out')
+        if account.oauth_command:
+            yield Problem(("oauth_command",), ' is for auth = "oauth2"', 'set auth = "oauth2", or leave it out')
     if not account.host:
         yield Problem(("host",), " is missing", 'set host = "imap.example.com", or a provider')
     elif not re.fullmatch(r"[^\s/@\x00-\x1f\x7f]+", account.host) or len(account.host) > 253:
@@ -62,8 +67,33 @@ def _account(account: AccountConfig) -> Iterator[Problem]:
         )
     if account.tls_ca_file and not Path(account.tls_ca_file).is_file():
         yield Problem(("tls_ca_file",), f": no such file: {account.tls_ca_file}")
-    for key in _set_keys(account.oauth):
-        yield Problem(("oauth", key), f" {UNSUPPORTED}", "leave it out")
+
+
+def _oauth(account: AccountConfig) -> Iterator[Problem]:
+    oauth = account.oauth
+    if account.password_command:
+        yield Problem(("password_command",), ': auth is "oauth2"', "use oauth_command, or run: mailsync auth login")
+    if account.oauth_command:
+        return
+    if not oauth.client_id:
+        yield Problem(("oauth", "client_id"), " is missing", "register a desktop application at the provider")
+    known = account.provider in OAUTH_PROVIDERS
+    if not known and not oauth.issuer and not oauth.token_endpoint:
+        yield Problem(("oauth", "issuer"), " is missing", 'set issuer = "https://login.example.com", or the endpoints')
+    for key in ("issuer", "authorization_endpoint", "token_endpoint", "device_authorization_endpoint"):
+        url = getattr(oauth, key)
+        if url and not _is_private(url):
+            yield Problem(("oauth", key), ": must be an https:// address", "a token would travel in the clear")
+    if oauth.grant == "client_credentials" and not oauth.client_secret_command:
+        yield Problem(("oauth", "client_secret_command"), " is missing", 'grant = "client_credentials" needs it')
+
+
+def _is_private(url: str) -> bool:
+    """True for https, and for http to this machine."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    )
 
 
 def _set_keys(table: object) -> Iterator[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from mailsync.config.checks import Problem
-    from mailsync.config.models import Config
+    from mailsync.config.models import AccountConfig, Config
 
 LARGEST = 1 << 20
 """Bytes. A configuration is a few kilobytes; more is some other file."""
@@ -51,7 +51,7 @@ def load_config(path: Path, *, missing_ok: bool = False) -> Config:
     found = list(checks.problems(config))
     if found:
         raise _first(path, text, found)
-    if any(account.password_command for account in config.accounts.values()):
+    if any(_commands(account) for account in config.accounts.values()):
         _check_owner(path, status)
     return config
 
@@ -97,15 +97,19 @@ def _absolute(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     return raw
 
 
+def _commands(account: AccountConfig) -> bool:
+    return bool(account.password_command or account.oauth_command or account.oauth.client_secret_command)
+
+
 def _check_owner(path: Path, status: os.stat_result) -> None:
     if not hasattr(os, "geteuid"):
         return
     if status.st_uid not in (os.geteuid(), 0):
         raise ConfigError(
-            f"{path} names a password_command and belongs to another user", hint=f"make it yours: chown $USER {path}"
+            f"{path} names commands and belongs to another user", hint=f"make it yours: chown $USER {path}"
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"{path} names a password_command and is writable by others", hint=f"run: chmod go-w {path}")
+        raise ConfigError(f"{path} names commands and is writable by others", hint=f"run: chmod go-w {path}")
 
 
 def _first(path: Path, text: str, found: list[Problem]) -> ConfigError:

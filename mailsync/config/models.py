@@ -62,6 +62,8 @@ class GeneralConfig(Table):
 
     sync_interval: Interval = 300.0
     """Seconds between two scheduled syncs of an account."""
+    secrets: Literal["keyring", "file"] = "keyring"
+    """Where passwords and tokens are kept: the keyring, or files only the user can read in the data directory."""
 
 
 class StoreConfig(Table):
@@ -139,18 +141,26 @@ _ADDED = ("disable", "enable")
 
 
 class OAuthConfig(Table):
-    """`[accounts.NAME.oauth]`. Not in this version."""
+    """`[accounts.NAME.oauth]`, for `auth = "oauth2"`. Providers that are known need `client_id` alone."""
 
     client_id: Text = ""
     """The application's id at the provider."""
     client_secret_command: list[Text] = []
-    """A command that prints the application's secret."""
+    """A command that prints the application's secret, for providers that give one."""
+    issuer: Text = ""
+    """An OpenID provider whose metadata names the endpoints (OpenID Connect Discovery 1.0, RFC 8414)."""
     authorization_endpoint: Text = ""
-    """Where a person signs in."""
+    """Where a person signs in; wins over what the issuer says."""
     token_endpoint: Text = ""
-    """Where tokens are fetched."""
+    """Where tokens are fetched; wins over what the issuer says."""
+    device_authorization_endpoint: Text = ""
+    """Where a sign-in on another device begins (RFC 8628); wins over what the issuer says."""
     scopes: list[Text] = []
-    """What is asked for."""
+    """What is asked for; [] is what the provider needs for IMAP."""
+    tenant: Text = ""
+    """Microsoft: the directory to sign in to; "" is any account, work or personal."""
+    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
+    """A person's sign-in, or the application's own (RFC 6749 section 4.4)."""
 
 
 class AccountConfig(Table):
@@ -180,6 +190,8 @@ class AccountConfig(Table):
     """How to sign in."""
     password_command: list[Text] = []
     """Prints the password as its first line; run without a shell."""
+    oauth_command: list[Text] = []
+    """Prints an access token as its first line, for `auth = "oauth2"`; mailsync then keeps no token itself."""
     max_connections: Annotated[int, Field(ge=1, le=100)] = 4
     """Connections to the server at a time, the monitoring one included."""
     compress: Literal["auto"] | bool = "auto"
@@ -214,6 +226,8 @@ class AccountConfig(Table):
                 data.setdefault("port", preset.port if data["security"] == preset.security else None)
             if preset.local_part and not data.get("username") and isinstance(email, str):
                 data["username"] = email.rpartition("@")[0]
+            if not preset.password and data.get("host") == preset.host:
+                data.setdefault("auth", "oauth2")
         if data.get("port", ...) in (None, ...):
             data["port"] = 993 if data.get("security", "tls") == "tls" else 143
         if not data.get("username") and isinstance(email, str):

@@ -67,3 +67,6 @@ PRESETS: dict[str, Preset] = {
         hint="Proton Bridge must run; it shows its own password, and exports its certificate for tls_ca_file",
     ),
 }
+
+OAUTH_PROVIDERS = frozenset({"gmail", "office365", "outlook", "fastmail"})
+"""Providers whose OAuth2 endpoints are known, so that a client id is enough."""

@@ -108,17 +108,33 @@ def test_what_providers_and_security_fill(
         ('[accounts."my mail"]\nhost = "h"\nemail = "a@b"', 'config.toml:1: accounts."my mail": not an account name'),
         (WORK + 'security = "none"', 'config.toml:4: accounts.work.security: "none" is for this machine only'),
         (WORK + 'tls_ca_file = "no.pem"', "config.toml:4: accounts.work.tls_ca_file: no such file: no.pem"),
-        (WORK + 'auth = "oauth2"', 'config.toml:4: accounts.work.auth: "oauth2" is not supported by this version'),
+        (WORK + 'auth = "oauth2"', "config.toml:1: accounts.work.oauth.client_id is missing | register a desktop"),
         (
-            '[accounts.work]\nprovider = "outlook"\nemail = "a@outlook.com"',
-            'config.toml:2: accounts.work.provider: "outlook" signs in with OAuth2 only, which is not supported',
+            WORK + 'auth = "oauth2"\noauth.client_id = "x"',
+            "config.toml:5: accounts.work.oauth.issuer is missing | set issuer =",
+        ),
+        (
+            WORK + 'auth = "oauth2"\noauth = {client_id = "x", issuer = "http://login.example.com"}',
+            "config.toml:5: accounts.work.oauth.issuer: must be an https:// address",
+        ),
+        (
+            WORK + 'auth = "oauth2"\noauth_command = ["x"]\npassword_command = ["x"]',
+            'config.toml:6: accounts.work.password_command: auth is "oauth2"',
+        ),
+        (
+            WORK + 'oauth_command = ["x"]',
+            'config.toml:4: accounts.work.oauth_command is for auth = "oauth2"',
+        ),
+        (
+            '[accounts.work]\nprovider = "outlook"\nauth = "password"\nemail = "a@outlook.com"',
+            "config.toml:3: accounts.work.auth: outlook accepts no password any more",
         ),
         (
             WORK + "messages.newer_than = 2025-01-01",
             "config.toml:4: accounts.work.messages.newer_than: must be a duration",
         ),
         (WORK + 'messages.max_size = "big"', "config.toml:4: accounts.work.messages.max_size"),
-        (WORK + 'oauth.scopes = ["a"]', "config.toml:4: accounts.work.oauth.scopes is not supported by this version"),
+        (WORK + 'oauth.scopes = ["a"]', 'config.toml:4: accounts.work.oauth.scopes is for auth = "oauth2"'),
         ('[http]\nlisten = "127.0.0.1:1"', "config.toml:2: http.listen: the HTTP interface is not supported by this"),
         ('\n[[sinks]]\nname = "x"\ntype = "redis"', "config.toml:2: sinks: delivery to other systems is not supported"),
         ("a = ", "config.toml:1:5: Invalid value | texts stand in quotes"),
