@@ -18,13 +18,17 @@ _ITEM = (
     rb"UID ([0-9]{1,10})|" + _FLAGS + rb'|INTERNALDATE "([^"\\\r\n]{1,40})"|'
     rb"RFC822\.SIZE ([0-9]{1,18})|MODSEQ \(([0-9]{1,18})\)"
 )
+# What a literal may be, as the last item but flags, dates and numbers: the message, its header, its Message-ID.
+_TEXT = rb"BODY\[(HEADER(?:\.FIELDS \(MESSAGE-ID\))?)?\] \{([0-9]{1,10})\}\r\n"
 # At most one UID: with two, the tolerant reading believes neither.
 _USUAL = re.compile(
-    rb"\* ([0-9]{1,10}) FETCH \((?:(?(2)(?!UID )|)(?:"
-    + _ITEM
-    + rb")(?: |(?=\)))){0,8}(?:\)\r\n|BODY\[\] \{([0-9]{1,10})\}\r\n)"
+    rb"\* ([0-9]{1,10}) FETCH \((?:(?(2)(?!UID )|)(?:" + _ITEM + rb")(?: |(?=\)))){0,8}(?:\)\r\n|" + _TEXT + rb")"
 )
 _TAIL = re.compile(rb"(?: (?(1)(?!UID )|)(?:" + _ITEM + rb")){0,8}\)\r\n")
+_SECTIONS = {
+    b"HEADER": "BODY[HEADER]",
+    b"HEADER.FIELDS (MESSAGE-ID)": "BODY[HEADER.FIELDS (MESSAGE-ID)]",
+}
 LONGEST_USUAL = 20_000  # octets that one match can have at most, its literal apart
 
 # The same with what names a message and its thread for good, and Gmail's labels.
@@ -35,7 +39,7 @@ _NAMED = re.compile(
     + _ITEM
     + rb"|EMAILID " + _ID + rb"|THREADID (?:" + _ID + rb"|(NIL))|X-GM-MSGID ([0-9]{1,19})|X-GM-THRID ([0-9]{1,19})"
     + rb"|X-GM-LABELS \(((?:" + _LABEL + rb"(?: " + _LABEL + rb"){0,15})?)\)"
-    + rb")(?: |(?=\)))){0,12}(?:\)\r\n|BODY\[\] \{([0-9]{1,10})\}\r\n)"
+    + rb")(?: |(?=\)))){0,12}(?:\)\r\n|" + _TEXT + rb")"
 )  # fmt: skip
 
 # At the level of items: one of the usual ones, or a parenthesis, or a name with the bracket of its section.
@@ -95,7 +99,7 @@ def read_usual(data: bytes, pos: int, give: Callable[[Fetch], None], literal_lim
             give(named[0])
             pos = named[1]
             continue
-        seq, uid, flags, date, size, modseq, length = found.groups()
+        seq, uid, flags, date, size, modseq, section, length = found.groups()
         end = found.end()
         body: bytes | None = None
         if length is not None:
@@ -132,9 +136,9 @@ def read_usual(data: bytes, pos: int, give: Callable[[Fetch], None], literal_lim
                 date,
                 None if size is None else int(size),
                 None if modseq is None else int(modseq) or None,
-                body,
-                body is not None,
-                NOTHING,
+                body if section is None else None,
+                body is not None and section is None,
+                NOTHING if section is None else {_SECTIONS[section]: body},
                 NOTHING,
                 (),
             )
@@ -148,7 +152,7 @@ def _read_named(data: bytes, pos: int, literal_limit: int) -> tuple[Fetch, int] 
     found = _NAMED.match(data, pos)
     if found is None:
         return None
-    seq, uid, flags, date, size, modseq, emailid, threadid, nil, msgid, thrid, names, length = found.groups()
+    seq, uid, flags, date, size, modseq, emailid, threadid, nil, msgid, thrid, names, section, length = found.groups()
     end = found.end()
     body: bytes | None = None
     if length is not None:
@@ -180,9 +184,9 @@ def _read_named(data: bytes, pos: int, literal_limit: int) -> tuple[Fetch, int] 
         date,
         None if size is None else int(size),
         None if modseq is None else int(modseq) or None,
-        body,
-        body is not None,
-        NOTHING,
+        body if section is None else None,
+        body is not None and section is None,
+        NOTHING if section is None else {_SECTIONS[section]: body},
         extra or NOTHING,
     )
     return fetch, end

@@ -85,6 +85,7 @@ names = st.one_of(
     st.sampled_from([b"NIL", b"(NIL)", b"()", b"(M6d-_9)", b"(007)", b"18446744073709551615", b'(\\Inbox "\\\\Sent" a)',
                      b'("a b" "c\\"d" +e)', b"(a  b)", b"(2024 &AOk-t&AOk-)", b'("a"b)', b'(a"b)']),
 )  # fmt: skip
+TEXTS = [b"BODY[]", b"BODY[HEADER]", b"BODY[HEADER.FIELDS (MESSAGE-ID)]"]
 items = st.one_of(
     st.tuples(st.sampled_from([b"EMAILID ", b"THREADID ", b"X-GM-MSGID ", b"X-GM-THRID ", b"X-GM-LABELS "]), names).map(
         b"".join
@@ -94,7 +95,7 @@ items = st.one_of(
     st.just(b'INTERNALDATE " 1-Jul-2020 00:00:00 +0000"'),
     numbers.map(lambda number: b"RFC822.SIZE " + number),
     numbers.map(lambda number: b"MODSEQ (" + number + b")"),
-    strings().map(lambda text: b"BODY[] " + text),
+    st.tuples(st.sampled_from(TEXTS), strings()).map(b" ".join),
     st.tuples(atoms, values).map(lambda pair: pair[0] + b" " + pair[1]),
     values.map(lambda value: b"ENVELOPE " + value),
 )
@@ -139,27 +140,38 @@ usual = st.tuples(
     st.lists(st.sampled_from(["\\Seen", "$Junk", "a]b", "é"]), max_size=3),
     st.integers(-1, 2**65),
     st.integers(-1, 2**65),
-    st.one_of(st.none(), octets),
+    st.one_of(st.none(), st.tuples(st.sampled_from(TEXTS), octets)),
+    st.booleans(),
     st.randoms(use_true_random=False),
 )
+Text = tuple[bytes, bytes]
+
+
+def text_of(one: Fetch) -> Text | None:
+    """What the response has of the text of its message, under its name."""
+    assert not (one.has_body and one.sections)
+    texts = {b"BODY[]": one.body} if one.has_body else {name.encode(): text for name, text in one.sections.items()}
+    return next(((name, text) for name, text in texts.items() if text is not None), None)
 
 
 @given(st.lists(usual, min_size=1, max_size=4))
 @settings(max_examples=150, deadline=None)
 def test_the_usual_fetch_responses_at_every_split_point(
-    made: list[tuple[int, list[str], int, int, bytes | None, random.Random]],
+    made: list[tuple[int, list[str], int, int, Text | None, bool, random.Random]],
 ) -> None:
     data = b""
-    expected: list[tuple[int | None, tuple[str, ...], int | None, int | None, bytes | None]] = []
-    for uid, flags, size, modseq, body, shuffle in made:
+    expected: list[tuple[int | None, tuple[str, ...], int | None, int | None, Text | None]] = []
+    for uid, flags, size, modseq, text, named, shuffle in made:
         parts = [
             b"UID %d" % uid,
             b"FLAGS (" + " ".join(flags).encode() + b")",
             b"RFC822.SIZE %d" % size,
             b"MODSEQ (%d)" % modseq,
         ]
-        if body is not None:
-            parts.append(b"BODY[] {%d}\r\n%s" % (len(body), body))
+        if text is not None:
+            parts.append(b"%s {%d}\r\n%s" % (text[0], len(text[1]), text[1]))
+        if named:
+            parts.append(b"EMAILID (M1)")
         shuffle.shuffle(parts)
         data += b"* 1 FETCH (" + b" ".join(parts) + b")\r\n"
         expected.append(
@@ -168,12 +180,12 @@ def test_the_usual_fetch_responses_at_every_split_point(
                 tuple(flags),
                 size if 0 <= size < 2**63 else None,
                 modseq if 0 < modseq < 2**63 else None,
-                body,
+                text,
             )
         )
     whole, refusal = outcome([data], Limits())
     assert not refusal
-    read = [(one.uid, one.flags, one.size, one.modseq, one.body) for one in whole if isinstance(one, Fetch)]
+    read = [(one.uid, one.flags, one.size, one.modseq, text_of(one)) for one in whole if isinstance(one, Fetch)]
     assert read == expected
     for at in range(0, len(data), max(1, len(data) // 200)):
         assert outcome([data[:at], data[at:]], Limits()) == (whole, "")
