@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from mailsync.accounts.credentials import password_for
-from mailsync.config.models import Config
+from mailsync.config.models import AccountConfig, Config
 from mailsync.engine.handlers import Handlers
 from mailsync.engine.schedule import Schedule
 from mailsync.errors import MailsyncError, StoreError
 from mailsync.jobs.worker import Worker
 from mailsync.pipeline.runner import Runner
 from mailsync.privacy.log import get_logger
+from mailsync.privacy.secret import Credential, Password
 from mailsync.store import accounts, connections, jobs, messages
 from mailsync.store.database import Store
 from mailsync.store.lock import EngineLock
@@ -194,12 +195,16 @@ class Engine:
                 name,
                 ids[name],
                 account,
-                partial(password_for, name, account, quiet=self._quiet),
+                partial(self._credential, name, account),
                 self._now,
                 keep,
             )
             for name, account in config.accounts.items()
         }
+
+    def _credential(self, name: str, account: AccountConfig, renew: bool) -> Credential:
+        del renew
+        return Password(password_for(name, account, quiet=self._quiet))
 
     async def _pipeline(self, committed: asyncio.Event, worker: Worker) -> None:
         """Follow the store behind the cursor; ends when stopping and nothing is left.

@@ -1,70 +1,162 @@
-"""Signing in: SASL PLAIN (RFC 4616), with an initial response where SASL-IR (RFC 4959) allows it, else LOGIN.
+"""Signing in with a password or an access token: which mechanism, and what a refusal means.
 
-One attempt; a refusal is final until a person changes something, since servers lock out whoever keeps trying.
+    token     OAUTHBEARER where it is offered and the server is not Microsoft's, else XOAUTH2
+    password  PLAIN, else the command LOGIN, else the mechanism LOGIN where that command is disabled
+
+One attempt; a refusal is final here, since servers lock out whoever keeps trying. What was sent is in no error, also
+where a server repeats it.
 """
 
 from __future__ import annotations
 
-import base64
+import asyncio
+import re
 
 from mailsync.errors import (
     InsecureConnection,
     MailsyncError,
-    ProtocolError,
     SignInFailed,
     Throttled,
     Unreachable,
 )
-from mailsync.imap import throttle
+from mailsync.imap import sasl, throttle
+from mailsync.imap.connect import Endpoint
 from mailsync.imap.encode import Literal, astring, begin_parts
-from mailsync.imap.protocol import Protocol
+from mailsync.imap.protocol import Pending, Protocol
 from mailsync.imap.responses import Tagged
+from mailsync.imap.sasl import Exchange
+from mailsync.privacy.secret import Bearer, Credential
 from mailsync.text import safe_text
 
 TEMPORARY = frozenset({"INUSE", "SERVERBUG", "CONTACTADMIN"})
 """Response codes (RFC 5530) that say the server has a problem, not the password."""
+SIGN_IN_SECONDS = 60.0
+"""For the whole exchange: directories behind a server may be slow, and who waits is a person."""
+REFUSAL_SECONDS = 10.0
+"""For the NO behind a refusal that was already told: some servers never say it."""
+LINE_LIMIT = 8000
+"""Longer commands are not sent in one line (RFC 4959 section 3); servers take 8192 octets (RFC 7162 section 4)."""
+_MICROSOFT = (".outlook.com", ".office365.com", ".office365.us", ".outlook.cn", ".hotmail.com", ".live.com")
+_FOR_GOOD = frozenset({"403", "insufficient_scope"})
+"""What a token is refused for that another one of the same kind would be refused for, too."""
 
 
-async def sign_in(protocol: Protocol, capabilities: frozenset[str], username: str, password: str) -> Tagged:
-    """Authenticate; the tagged OK on success, SignInFailed, Throttled, Unreachable or InsecureConnection if not."""
-    if "AUTH=PLAIN" in capabilities:
-        answer = await _plain(protocol, username, password, initial="SASL-IR" in capabilities)
-    elif "LOGINDISABLED" in capabilities:
-        raise InsecureConnection(
-            "the server does not accept passwords on this connection", hint='use security = "tls" or "starttls"'
-        )
+class TokenRefused(SignInFailed):
+    """The server refused the access token."""
+
+    hint = "sign in again: the token has expired or was revoked"
+    renewable = True
+    """Another token may be accepted."""
+
+
+async def sign_in(
+    protocol: Protocol, capabilities: frozenset[str], endpoint: Endpoint, username: str, credential: Credential
+) -> Tagged:
+    """Authenticate; the tagged OK on success.
+
+    Raises SignInFailed, TokenRefused, Throttled, Unreachable, ProtocolError, and InsecureConnection before anything
+    secret would be sent in the clear.
+    """
+    _protected(protocol, endpoint, credential)
+    if isinstance(credential, Bearer):
+        exchange = _with_token(capabilities, endpoint, username, credential.token)
+    elif "AUTH=PLAIN" in capabilities:
+        exchange = sasl.plain(username, credential.text)
+    elif "LOGINDISABLED" not in capabilities:
+        parts: list[bytes | Literal] = [b"LOGIN ", astring(username.encode()), b" ", astring(credential.text.encode())]
+        answer = await _bounded(protocol, begin_parts(protocol, "LOGIN", parts, capabilities), None)
+        return _judged(answer, [credential.text], None)
+    elif "AUTH=LOGIN" in capabilities:
+        exchange = sasl.login(username, credential.text)
     else:
-        answer = await _login(protocol, capabilities, username, password)
+        raise InsecureConnection(
+            "the server does not accept passwords on this connection",
+            hint='use security = "tls" or "starttls"; where the provider wants OAuth2, auth = "oauth2"',
+        )
+    secret = credential.token if isinstance(credential, Bearer) else credential.text
+    answer = await _exchange(protocol, exchange, initial="SASL-IR" in capabilities)
+    return _judged(answer, [secret, *exchange.said], exchange)
+
+
+def no_mailbox(answer: Tagged) -> SignInFailed | None:
+    """The error when the server knows who signs in and has nothing to open for them (Exchange), else None."""
+    if "authenticated but not connected" not in answer.text.lower():
+        return None
+    return SignInFailed(
+        "the server knows who signs in and has no mailbox for them",
+        hint="check that the account has a mailbox and a licence, and that IMAP is switched on for it",
+    )
+
+
+def _protected(protocol: Protocol, endpoint: Endpoint, credential: Credential) -> None:
+    """InsecureConnection unless TLS, this machine, or for a password the person's own word protects it."""
+    transport = protocol.transport
+    if transport is None or transport.get_extra_info("sslcontext") is not None:
+        return
+    if not isinstance(credential, Bearer) and endpoint.insecure:
+        return
+    peer = transport.get_extra_info("peername")
+    address = str(peer[0]) if isinstance(peer, tuple) else ""
+    if not re.match(r"(::ffff:)?127\.|::1$", address):
+        what = "an access token" if isinstance(credential, Bearer) else "the password"
+        raise InsecureConnection(f"{what} would travel in the clear", hint='use security = "tls" or "starttls"')
+
+
+def _with_token(capabilities: frozenset[str], endpoint: Endpoint, username: str, token: str) -> Exchange:
+    microsoft = f".{endpoint.host.lower().rstrip('.')}".endswith(_MICROSOFT)
+    if "AUTH=OAUTHBEARER" in capabilities and not microsoft:
+        return sasl.oauthbearer(username, token, endpoint.host, endpoint.port)
+    if "AUTH=XOAUTH2" in capabilities:
+        return sasl.xoauth2(username, token)
+    raise SignInFailed("the server takes no access tokens", hint='use a password: auth = "password"')
+
+
+async def _exchange(protocol: Protocol, exchange: Exchange, *, initial: bool) -> Tagged:
+    """AUTHENTICATE; where the refusal was told and its NO does not come, a NO of our own."""
+    line = f"AUTHENTICATE {exchange.mechanism}".encode()
+    held: list[bytes] = []
+    if initial and exchange.at_once:
+        response = exchange.first()
+        if len(line) + len(response) < LINE_LIMIT:
+            line += b" " + response
+        else:
+            held.append(response)
+    deadline = asyncio.timeout(SIGN_IN_SECONDS)
+
+    def answer_challenge(text: bytes) -> bytes:
+        if held:
+            return held.pop() + b"\r\n"
+        told, reply = exchange.refused, exchange.answer(text)
+        if exchange.refused and not told:
+            deadline.reschedule(protocol.loop.time() + REFUSAL_SECONDS)
+        return reply + b"\r\n"
+
+    pending = protocol.begin("AUTHENTICATE", line, on_continuation=answer_challenge)
+    try:
+        return await _bounded(protocol, pending, deadline)
+    except Unreachable:
+        if not exchange.refused:
+            raise
+        return Tagged("", "NO", None, "it said no more")
+
+
+async def _bounded(protocol: Protocol, pending: Pending, deadline: asyncio.Timeout | None) -> Tagged:
+    try:
+        async with deadline or asyncio.timeout(SIGN_IN_SECONDS):
+            return await protocol.finish(pending)
+    except TimeoutError:
+        raise Unreachable("the server did not answer the sign-in in time", hint="try again later") from None
+
+
+def _judged(answer: Tagged, secrets: list[str], exchange: Exchange | None) -> Tagged:
+    """The answer when it is OK; raises what it means otherwise."""
     if answer.status != "OK":
-        raise _failure(answer)
+        raise no_mailbox(answer) or _failure(answer, _without(answer.text, secrets), exchange)
     return answer
 
 
-async def _plain(protocol: Protocol, username: str, password: str, *, initial: bool) -> Tagged:
-    if "\0" in username + password:
-        raise ProtocolError("a NUL byte cannot be sent in a user name or password", retry="never")
-    secret = base64.b64encode(b"\0%s\0%s" % (username.encode(), password.encode()))
-    if initial:
-        line, unsent = b"AUTHENTICATE PLAIN " + secret, []
-    else:
-        line, unsent = b"AUTHENTICATE PLAIN", [secret]
-
-    def answer_challenge(text: bytes) -> bytes:
-        del text
-        # A second challenge is an error report; `*` cancels the exchange (RFC 3501 section 6.2.2).
-        return (unsent.pop() if unsent else b"*") + b"\r\n"
-
-    return await protocol.finish(protocol.begin("AUTHENTICATE", line, on_continuation=answer_challenge))
-
-
-async def _login(protocol: Protocol, capabilities: frozenset[str], username: str, password: str) -> Tagged:
-    parts: list[bytes | Literal] = [b"LOGIN ", astring(username.encode()), b" ", astring(password.encode())]
-    return await protocol.finish(begin_parts(protocol, "LOGIN", parts, capabilities))
-
-
-def _failure(answer: Tagged) -> MailsyncError:
+def _failure(answer: Tagged, text: str, exchange: Exchange | None) -> MailsyncError:
     code = answer.code.name if answer.code else ""
-    text = safe_text(answer.text, 200)
     seconds = throttle.hint(answer.text, code)
     if code == "UNAVAILABLE":
         return Throttled(
@@ -76,7 +168,23 @@ def _failure(answer: Tagged) -> MailsyncError:
         )
     if code in TEMPORARY:
         return Unreachable(f"the server cannot sign anyone in at present: {text}", hint="try again later")
-    return SignInFailed(
-        f"the server refused the sign-in: {text}",
-        hint="check username and password; many providers want an app password",
-    )
+    if exchange is None or exchange.mechanism not in ("XOAUTH2", "OAUTHBEARER"):
+        return SignInFailed(
+            f"the server refused the sign-in: {text}",
+            hint="check username and password; many providers want an app password",
+        )
+    status = f" ({exchange.status})" if exchange.status else ""
+    error = TokenRefused(f"the server refused the access token{status}: {text}")
+    if exchange.status.lower() in _FOR_GOOD:
+        error.renewable = False
+        error.hint = "the token does not allow IMAP: sign in again and allow access to mail"
+    return error
+
+
+def _without(text: str, secrets: list[str]) -> str:
+    """A server's words as one line for people, without what we sent: some repeat the command they did not like."""
+    for secret in secrets:
+        if len(secret) > 3:
+            text = text.replace(secret, "…")
+    words = ("…" if len(word) >= 12 and any(word in secret for secret in secrets) else word for word in text.split(" "))
+    return safe_text(" ".join(words), 200)

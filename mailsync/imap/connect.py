@@ -33,12 +33,16 @@ CONNECT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server is and how to get there. `ca_file` is the path of a private CA's certificate, or ''."""
+    """Where a server is and how to get there. `ca_file` is the path of a private CA's certificate, or ''.
+
+    `insecure`: a person allowed that a password goes to another machine in the clear.
+    """
 
     host: str
     port: int
     security: Literal["tls", "starttls", "none"] = "tls"
     ca_file: str = ""
+    insecure: bool = False
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -34,6 +34,7 @@ from mailsync.imap.responses import (
 from mailsync.imap.signin import Introduction
 from mailsync.imap.states import ConnectionState
 from mailsync.imap.uidset import UidSet
+from mailsync.privacy.secret import Credential
 from mailsync.text import safe_text
 
 __all__ = ["Listed", "Mailbox", "Opening", "Session"]
@@ -68,7 +69,7 @@ class Session(Line):
         cls,
         endpoint: Endpoint,
         username: str,
-        password: str,
+        credential: Credential,
         *,
         quirks: Quirks = UNKNOWN,
         overrides: Mapping[str, Any] | None = None,
@@ -85,7 +86,7 @@ class Session(Line):
         try:
             session.states.move("connecting")
             _, session.greeting = await connect(endpoint, client=client)
-            await Introduction(session, quirks, overrides or {}).run(username, password)
+            await Introduction(session, quirks, overrides or {}).run(username, credential)
         except BaseException:
             session.close()
             raise

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from mailsync import __version__
-from mailsync.errors import SignInFailed
 from mailsync.imap import quirks
-from mailsync.imap.auth import sign_in
+from mailsync.imap.auth import no_mailbox, sign_in
 from mailsync.imap.line import Line
 from mailsync.imap.protocol import AUTH, Pending
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.responses import Capability, Code, Enabled, Response, ServerId, Tagged
+from mailsync.privacy.secret import Credential
 
 
 class Introduction:
@@ -30,7 +30,7 @@ class Introduction:
         self._settings = settings
         self._told = False  # the capabilities are known, from whatever answer
 
-    async def run(self, username: str, password: str) -> None:
+    async def run(self, username: str, credential: Credential) -> None:
         """Raises SignInFailed, Throttled, InsecureConnection, Unreachable or ProtocolError."""
         line = self._line
         if line.protocol.state != AUTH:
@@ -41,7 +41,7 @@ class Introduction:
                 await self._answered(self._ask_capabilities())
             line.protocol.listener, listener = self._overhear, line.protocol.listener
             self._told = False
-            answer = await sign_in(line.protocol, line.capabilities, username, password)
+            answer = await sign_in(line.protocol, line.capabilities, line.endpoint, username, credential)
             line.protocol.listener = listener
             self._take_code(answer.code)
         line.states.move("authenticated")
@@ -94,11 +94,8 @@ class Introduction:
         answer = await line.protocol.finish(pending)
         taken = time.perf_counter() - started
         line.round_trip = min(line.round_trip or taken, taken)
-        if "authenticated but not connected" in answer.text.lower():
-            raise SignInFailed(
-                "the server knows the password but has no mailbox for it",
-                hint="check that the account has a mailbox and a licence, and that IMAP is switched on for it",
-            )
+        if (error := no_mailbox(answer)) is not None:
+            raise error
         line.check(answer, "CAPABILITY")
         return answer
 

@@ -25,6 +25,7 @@ from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
 from mailsync.model import AccountState
 from mailsync.privacy import consent
+from mailsync.privacy.secret import Credential
 from mailsync.store import accounts, consents, folders, probes, traffic
 from mailsync.store.database import Store
 from mailsync.sync import line
@@ -43,14 +44,15 @@ WAIT_SECONDS = 5.0
 class AccountConnection:
     """One account of the configuration, as far as its server is concerned.
 
-    `password` is asked for at each connection and may raise CredentialMissing; it runs in a worker thread.
+    `credential(renew)` is asked for at each connection and may raise CredentialMissing; it runs in a worker thread.
+    `renew`: the server has just refused the token that it gave.
     """
 
     store: Store
     name: str
     account_id: int
     config: AccountConfig
-    password: Callable[[], str]
+    credential: Callable[[bool], Credential]
     now: Callable[[], float] = time.time
     keep: float = 0.0
     """Seconds for which connections that nobody uses are kept; 0 logs out at once."""
@@ -214,11 +216,11 @@ class AccountConnection:
         if announces:
             self._announce("connecting")
         try:
-            password = await asyncio.to_thread(self.password)
+            credential = await asyncio.to_thread(self.credential, False)
             session = await Session.open(
                 self.endpoint(),
                 self.config.username or self.config.email,
-                password,
+                credential,
                 quirks=self.knowledge.quirks,
                 overrides=self.config.quirks.given(),
                 on_state=self.meter.changed,
@@ -265,7 +267,7 @@ class AccountConnection:
 
     def endpoint(self) -> Endpoint:
         config = self.config
-        return Endpoint(config.host, config.port, config.security, str(config.tls_ca_file or ""))
+        return Endpoint(config.host, config.port, config.security, str(config.tls_ca_file or ""), config.allow_insecure)
 
     async def check_consent(self) -> None:
         """ConsentMissing unless the person allowed to open the mailbox and to read mail."""

@@ -25,6 +25,7 @@ from mailsync.errors import (
 from mailsync.imap import auth
 from mailsync.imap.connect import Endpoint, certificate_ends, connect
 from mailsync.imap.session import Session
+from mailsync.privacy.secret import Password
 from tests.servers import certificates
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import FakeServer, Link, box
@@ -69,7 +70,7 @@ def presents(directory: Path) -> ssl.SSLContext:
 
 async def sign_in(port: int, security: str = "none", ca: Path | None = None, password: str = "secret") -> Session:
     endpoint = Endpoint("127.0.0.1", port, security, str(ca / "ca.pem") if ca else "")  # type: ignore[arg-type]
-    return await Session.open(endpoint, "alice", password)
+    return await Session.open(endpoint, "alice", Password(password))
 
 
 # Signing in
@@ -105,7 +106,7 @@ async def test_the_way_to_sign_in(server: FakeServer, capabilities: str, verbs: 
 async def test_any_password_arrives_as_it_is(server: FakeServer, capabilities: str, password: str) -> None:
     server.capabilities = capabilities
     server.password = password
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), 'Jörg "x" @ä', password)
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), 'Jörg "x" @ä', Password(password))
     assert server.logins == [('Jörg "x" @ä', password)]
     await session.noop()
     session.close()
@@ -116,10 +117,12 @@ async def test_dovecot_takes_them_too(start_dovecot: Callable[..., Dovecot]) -> 
     fit = [word for word in ODD_PASSWORDS if 0 < len(word) < 1000 and not set(word) & set("\n\t")]
     users = {f"u{number}": word for number, word in enumerate(fit)}
     server = start_dovecot(users)
+    endpoint = Endpoint("127.0.0.1", server.port, "none")
     for capabilities in ("AUTH=PLAIN SASL-IR", "AUTH=PLAIN", "LITERAL+", ""):
         for user, password in users.items():
-            protocol, _ = await connect(Endpoint("127.0.0.1", server.port, "none"))
-            assert (await auth.sign_in(protocol, frozenset(capabilities.split()), user, password)).status == "OK"
+            protocol, _ = await connect(endpoint)
+            answer = await auth.sign_in(protocol, frozenset(capabilities.split()), endpoint, user, Password(password))
+            assert answer.status == "OK"
             protocol.fail(ConnectionLost("enough"))
 
 
@@ -237,7 +240,7 @@ async def test_tls_spoken_to_a_server_that_does_not(server: FakeServer) -> None:
 async def test_both_kinds_of_tls_with_a_private_authority(dovecot: Dovecot, fresh_user: str, security: str) -> None:
     port = dovecot.tls_port if security == "tls" else dovecot.port
     endpoint = Endpoint("127.0.0.1", port, security, str(dovecot.ca_file))  # type: ignore[arg-type]
-    session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+    session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))
     assert "STARTTLS" not in session.capabilities
     ends = certificate_ends(session.protocol)
     assert ends is not None

@@ -14,6 +14,7 @@ from mailsync.imap.compress import PIECE, Deflate
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
+from mailsync.privacy.secret import Password
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import Command, FakeServer, Link, box
 
@@ -55,7 +56,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 async def session(server: FakeServer) -> AsyncIterator[Session]:
-    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     await opened.examine(b"INBOX")
     yield opened
     opened.close()
@@ -228,7 +229,7 @@ async def test_dovecot(start_dovecot: Callable[..., Dovecot]) -> None:
     server = start_dovecot(compress=True)
     raws = [b"Subject: %d\r\n\r\n" % number + b"the same line again\r\n" * 500 for number in range(300)]
     server.fill("alice", "INBOX", [(raw, (), None) for raw in raws])
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     assert await session.compress()
     await session.examine(b"INBOX")
     bodies = [one.body async for batch in session.fetch(["1:*"], "UID BODY.PEEK[]", 1 << 18) for one in batch]

@@ -11,6 +11,7 @@ from mailsync.errors import CommandRefused, ConnectionLost, MailsyncError, Unrea
 from mailsync.imap import session as session_module
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.session import Mailbox, Session
+from mailsync.privacy.secret import Password
 from tests.servers.fake import Command, FakeServer, Link, box
 
 
@@ -22,7 +23,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 async def session(server: FakeServer) -> AsyncIterator[Session]:
-    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     await opened.examine(b"INBOX")
     yield opened
     opened.close()
@@ -145,7 +146,7 @@ async def test_a_cancelled_idle_closes_the_connection(server: FakeServer, sessio
 
 async def test_idle_may_be_silent_but_its_end_may_not(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "SILENCE_SECONDS", 0.24)
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     await session.examine(b"INBOX")
     assert await session.idle(0.6) is False  # longer than a command may take
 
@@ -161,7 +162,7 @@ async def test_idle_may_be_silent_but_its_end_may_not(server: FakeServer, monkey
 
 async def test_a_server_that_never_says_go_ahead(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "SILENCE_SECONDS", 0.2)
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     await session.examine(b"INBOX")
 
     async def nothing(link: Link, command: Command) -> bool:

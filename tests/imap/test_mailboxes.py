@@ -15,6 +15,7 @@ from mailsync.imap.quirks import Quirks
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
+from mailsync.privacy.secret import Password
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import Command, FakeServer, Link, box
 
@@ -29,7 +30,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 async def session(server: FakeServer) -> AsyncIterator[Session]:
-    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     yield opened
     opened.close()
 
@@ -83,7 +84,7 @@ PLAIN_STATUS = "STATUS (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)"
 @pytest.mark.parametrize("status", ["BAD", "NO"])
 async def test_options_that_a_server_refuses(server: FakeServer, words: str, last: str, status: str) -> None:
     server.capabilities = LISTING
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     asked = refuses(server, words, status)
     listed = await session.list_folders(sizes=True)
     assert asked[0] == ALL_OF_IT
@@ -206,7 +207,7 @@ async def test_courier_is_asked_with_select(server: FakeServer) -> None:
 
     server.hooks["SELECT"] = select
     known = Quirks(select_not_examine=True)
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret", quirks=known)
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"), quirks=known)
     assert (await session.examine(b"INBOX")).exists == 5
     assert server.verbs()[-1] == "SELECT"
     session.close()
@@ -216,7 +217,7 @@ async def test_a_modseq_that_cannot_be_trusted_is_none(server: FakeServer) -> No
     server.boxes["INBOX"].modseq = 77
     server.capabilities = "IMAP4rev1 CONDSTORE"
     known = Quirks(trust_modseq=False)
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret", quirks=known)
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"), quirks=known)
     assert (await session.examine(b"INBOX")).highestmodseq is None
     assert server.commands[-1][1].text == b'"INBOX"'
     session.close()
@@ -338,7 +339,7 @@ def test_no_flood_of_pushes_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_dovecot_tells_what_became_of_a_folder(dovecot: Dovecot, fresh_user: str) -> None:
     dovecot.fill(fresh_user, "INBOX", [(b"Subject: %d\r\n\r\n" % number, (), None) for number in range(1, 21)])
     endpoint = Endpoint("127.0.0.1", dovecot.port, "none")
-    session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+    session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))
     (listed,) = [one for one in await session.list_folders(sizes=True) if one.entry.name == "INBOX"]
     assert listed.status["SIZE"] == sum(len(b"Subject: %d\r\n\r\n" % number) for number in range(1, 21))
     before = await session.examine(b"INBOX")

@@ -10,6 +10,7 @@ import pytest
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.responses import ListEntry, StatusEntry
 from mailsync.imap.session import Session
+from mailsync.privacy.secret import Password
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import Command, FakeServer, Link, box
 
@@ -26,7 +27,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 async def session(server: FakeServer) -> AsyncIterator[Session]:
-    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     yield opened
     opened.close()
 
@@ -144,7 +145,7 @@ async def test_dovecot(dovecot: Dovecot, fresh_user: str) -> None:
     dovecot.fill(fresh_user, "INBOX", [(b"Subject: 1\r\n\r\n", (), None)])
     dovecot.fill(fresh_user, "Other", [(b"Subject: 2\r\n\r\n", (), None)])
     endpoint = Endpoint("127.0.0.1", dovecot.port, "none")
-    session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+    session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))
     assert await session.notify(selected=False)
     assert {one.raw_name: one.items["MESSAGES"] for one in session.take_notices() if isinstance(one, StatusEntry)} == {
         b"INBOX": 1,
@@ -170,7 +171,7 @@ async def test_dovecot_with_an_open_folder(dovecot: Dovecot, fresh_user: str) ->
     """Pushed without IDLE too: any answer brings it."""
     dovecot.fill(fresh_user, "INBOX", [(b"Subject: %d\r\n\r\n" % number, (), None) for number in range(3)])
     endpoint = Endpoint("127.0.0.1", dovecot.port, "none")
-    session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+    session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))
     opened = await session.examine(b"INBOX")
     assert await session.notify(selected=True)
     with dovecot.client(fresh_user) as other:

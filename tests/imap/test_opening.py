@@ -11,6 +11,7 @@ from mailsync.errors import CommandRefused, ConnectionLost, ProtocolError
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.session import Opening, Session
 from mailsync.imap.uidset import UidSet
+from mailsync.privacy.secret import Password
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import Command, FakeServer, Link, box
 
@@ -25,7 +26,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 async def session(server: FakeServer) -> AsyncIterator[Session]:
-    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     yield opened
     opened.close()
 
@@ -162,7 +163,7 @@ async def test_dovecot(dovecot: Dovecot, fresh_user: str) -> None:
         mail = [(b"Subject: %d %d\r\n\r\nx\r\n" % (number, one), (), None) for one in range(number)]
         dovecot.fill(fresh_user, f"f{number}", mail)
     endpoint = Endpoint("127.0.0.1", dovecot.port, "none")
-    session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+    session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))
     openings = [
         await session.begin_examine_fetch(b"f%d" % number, "1:*", ITEMS, 1 << 20) for number in (1, 2, 3, 9, 4, 5, 6)
     ]

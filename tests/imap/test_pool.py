@@ -12,6 +12,7 @@ from mailsync.imap import pool as pool_module
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
 from mailsync.imap.session import Session
+from mailsync.privacy.secret import Password
 from tests.servers.fake import Command, FakeServer, Link, box
 
 
@@ -22,7 +23,7 @@ def server() -> Iterator[FakeServer]:
 
 
 async def open_session(server: FakeServer) -> Session:
-    return await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    return await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
 
 
 async def test_the_pool_gives_no_poisoned_connection_back(server: FakeServer) -> None:

@@ -12,6 +12,7 @@ from mailsync.imap.gmail import labels
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, UidSet
+from mailsync.privacy.secret import Password
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import Command, FakeServer, Hook, Link, box
 from tests.servers.pymap_server import Pymap
@@ -26,7 +27,7 @@ def server() -> Iterator[FakeServer]:
 
 @pytest.fixture
 async def session(server: FakeServer) -> AsyncIterator[Session]:
-    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    opened = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     await opened.examine(b"INBOX")
     yield opened
     opened.close()
@@ -263,7 +264,7 @@ async def test_dovecot_and_pymap(dovecot: Dovecot, fresh_user: str, pymap: Pymap
         (dovecot.port, fresh_user, dovecot.users[fresh_user]),
         (pymap.port, pymap.user, pymap.password),
     ):
-        session = await Session.open(Endpoint("127.0.0.1", port, "none"), user, password)
+        session = await Session.open(Endpoint("127.0.0.1", port, "none"), user, Password(password))
         box = await session.examine(b"INBOX")
         everything = await session.search()
         assert len(everything) == box.exists == 9
@@ -276,7 +277,9 @@ async def test_dovecot_and_pymap(dovecot: Dovecot, fresh_user: str, pymap: Pymap
 
 async def test_dovecot_tells_what_changed_and_vanished(dovecot: Dovecot, fresh_user: str) -> None:
     dovecot.fill(fresh_user, "INBOX", [(b"Subject: %d\r\n\r\n" % number, (), None) for number in range(1, 10)])
-    session = await Session.open(Endpoint("127.0.0.1", dovecot.port, "none"), fresh_user, dovecot.users[fresh_user])
+    session = await Session.open(
+        Endpoint("127.0.0.1", dovecot.port, "none"), fresh_user, Password(dovecot.users[fresh_user])
+    )
     modseq = (await session.examine(b"INBOX")).highestmodseq
     with dovecot.client(fresh_user) as other:
         other.store("INBOX", [3], "+FLAGS", "\\Flagged")

@@ -12,6 +12,7 @@ from mailsync.imap import session as session_module
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
+from mailsync.privacy.secret import Password
 from tests.servers.fake import Box, Command, FakeServer, Link, box
 
 
@@ -29,7 +30,7 @@ async def session(server: FakeServer) -> AsyncIterator[Session]:
 
 
 async def open_session(server: FakeServer) -> Session:
-    return await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    return await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
 
 
 # Opening and closing

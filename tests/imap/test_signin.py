@@ -12,6 +12,7 @@ from mailsync.errors import SignInFailed
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.quirks import UNKNOWN, Quirks
 from mailsync.imap.session import Session
+from mailsync.privacy.secret import Password
 from tests.servers.dovecot import CONDSTORE_ONLY, PLAIN_IMAP4REV1, Dovecot
 from tests.servers.fake import Command, FakeServer, Hook, Link, box
 from tests.servers.proxy import FaultProxy, Faults
@@ -22,7 +23,7 @@ FULL = "IMAP4rev1 AUTH=PLAIN SASL-IR LITERAL+ ID ENABLE IDLE CONDSTORE QRESYNC E
 
 async def open_session(server: FakeServer | Dovecot, quirks: Quirks = UNKNOWN, **overrides: object) -> Session:
     endpoint = Endpoint("127.0.0.1", server.port, "none")
-    return await Session.open(endpoint, "alice", "secret", quirks=quirks, overrides=overrides)
+    return await Session.open(endpoint, "alice", Password("secret"), quirks=quirks, overrides=overrides)
 
 
 def enables(*said: bytes, status: str = "OK") -> Hook:
@@ -179,7 +180,7 @@ async def test_turns_with_dovecot_from_connect_to_logout(dovecot: Dovecot, fresh
         dovecot.fill(fresh_user, f"f{number}", [])
     with FaultProxy(dovecot.port, Faults(latency=0.1)) as proxy:
         endpoint = Endpoint("127.0.0.1", proxy.port, "none")
-        session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+        session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))
         assert len(await session.list_folders()) == 31
         await session.logout()
         (turns,) = proxy.turns
@@ -189,7 +190,7 @@ async def test_turns_with_dovecot_from_connect_to_logout(dovecot: Dovecot, fresh
 
 async def test_a_dead_peer_is_noticed_by_tcp(dovecot: Dovecot, fresh_user: str) -> None:
     endpoint = Endpoint("127.0.0.1", dovecot.port, "none")
-    session = await Session.open(endpoint, fresh_user, dovecot.users[fresh_user])
+    session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))
     transport = session.protocol.transport
     assert transport is not None
     sock = transport.get_extra_info("socket")
@@ -200,7 +201,7 @@ async def test_a_dead_peer_is_noticed_by_tcp(dovecot: Dovecot, fresh_user: str) 
 
 
 async def test_pymap(pymap: Pymap) -> None:
-    session = await Session.open(Endpoint("127.0.0.1", pymap.port, "none"), "alice", "secret")
+    session = await Session.open(Endpoint("127.0.0.1", pymap.port, "none"), "alice", Password("secret"))
     assert session.enabled == set()
     assert (await session.examine(b"INBOX")).mailboxid
     await session.logout()

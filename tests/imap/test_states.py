@@ -11,6 +11,7 @@ from mailsync.errors import MailsyncError
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.session import Session
 from mailsync.imap.states import MOVES, ConnectionState, States
+from mailsync.privacy.secret import Password
 from tests.servers.fake import Command, FakeServer, Link, box
 
 ALL: tuple[ConnectionState, ...] = get_args(ConnectionState)
@@ -48,7 +49,7 @@ async def test_the_life_of_a_session() -> None:
     told: list[ConnectionState] = []
     with FakeServer({"INBOX": box(1)}) as server:
         endpoint = Endpoint("127.0.0.1", server.port, "none")
-        session = await Session.open(endpoint, "alice", "secret", on_state=lambda one: told.append(one.state))
+        session = await Session.open(endpoint, "alice", Password("secret"), on_state=lambda one: told.append(one.state))
         await session.examine(b"INBOX")
         await session.idle(0.01)
         with pytest.raises(MailsyncError):
@@ -69,7 +70,9 @@ async def test_a_failure_is_a_state(where: str) -> None:
         endpoint = Endpoint("127.0.0.1", server.port, "none")
 
         async def live() -> None:
-            session = await Session.open(endpoint, "alice", "secret", on_state=lambda one: told.append(one.state))
+            session = await Session.open(
+                endpoint, "alice", Password("secret"), on_state=lambda one: told.append(one.state)
+            )
             await session.noop()
 
         with pytest.raises(MailsyncError):

@@ -11,6 +11,7 @@ from mailsync.imap.connect import Endpoint
 from mailsync.imap.session import Session
 from mailsync.imap.throttle import LONGEST_SECONDS, hint
 from mailsync.imap.uidset import UidSet
+from mailsync.privacy.secret import Password
 from tests.servers.fake import Command, FakeServer, Link, box
 
 
@@ -45,7 +46,7 @@ async def test_a_refusal_that_is_a_plea_is_about_the_account(verb: str) -> None:
         return True
 
     with FakeServer({"INBOX": box(3)}) as server:
-        session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+        session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
         await session.examine(b"INBOX")
         server.hooks[verb] = throttle
 
@@ -74,7 +75,7 @@ async def test_one_folder_that_is_unavailable_is_not_the_account() -> None:
 
     with FakeServer({"INBOX": box(3)}) as server:
         server.hooks["UID FETCH"] = away
-        session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+        session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
         await session.examine(b"INBOX")
         stream = session.fetch([UidSet([(1, 3)])], "UID FLAGS", 1000)
         assert [batch async for batch in stream] == []
@@ -99,7 +100,7 @@ async def test_a_goodbye_with_a_reason_to_wait(where: str) -> None:
         server.hooks["NOOP"] = bye
 
         async def live() -> None:
-            session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+            session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
             await session.noop()
 
         with pytest.raises(Throttled) as caught:

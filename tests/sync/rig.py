@@ -12,6 +12,7 @@ from typing import Any, Self
 from mailsync.config.models import AccountConfig
 from mailsync.imap.session import Session
 from mailsync.model import AccountResult, FolderResult, flag_names
+from mailsync.privacy.secret import Password
 from mailsync.store import accounts, consents, contents, folders
 from mailsync.store.database import Store
 from mailsync.sync.account import AccountMirror
@@ -52,7 +53,12 @@ class Rig:
         self.store.write(lambda c: consents.grant(c, ACCOUNT, SCOPES, 1.0)).result()
         config = account_config(self.port, self.user, **self.options)
         self.mirror = AccountMirror(
-            self.store, ACCOUNT, account_id, config, lambda: self.password, lambda: time.time() + self.clock
+            self.store,
+            ACCOUNT,
+            account_id,
+            config,
+            lambda renew: Password(self.password),
+            lambda: time.time() + self.clock,
         )
         return self
 
@@ -73,7 +79,7 @@ class Rig:
 
     async def verify(self, folder: str, *, deep: bool = True) -> Verdict:
         """`verify` of one folder."""
-        session = await Session.open(self.mirror.endpoint(), self.user, self.password)
+        session = await Session.open(self.mirror.endpoint(), self.user, Password(self.password))
         try:
             return await verify_folder(self.store, session, ACCOUNT, self.folders()[folder], deep=deep)
         finally:

@@ -23,6 +23,7 @@ import pytest
 
 from mailsync.imap.session import Session
 from mailsync.model import Strategy
+from mailsync.privacy.secret import Password
 from mailsync.sync.verify import verify_folder
 from tests.servers.dovecot import CONDSTORE_ONLY, PLAIN_IMAP4REV1, Dovecot
 from tests.servers.imap_client import ImapClient, Message, quoted
@@ -244,7 +245,7 @@ async def ten_rounds(
 
 async def prove(rig: Rig, truth: Truth) -> None:
     """`verify --deep` of every folder, over one connection: to sign in is what costs pymap most."""
-    session = await Session.open(rig.mirror.endpoint(), rig.user, rig.password)
+    session = await Session.open(rig.mirror.endpoint(), rig.user, Password(rig.password))
     try:
         for name, folder in rig.folders().items():
             verdict = await verify_folder(rig.store, session, ACCOUNT, folder, deep=True)

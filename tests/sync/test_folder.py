@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailsync.imap.session import Session
+from mailsync.privacy.secret import Password
 from mailsync.sync.folder import BUSY_SCAN_SECONDS, HANDFUL, FolderSync
 from mailsync.sync.questions import WINDOW
 from tests.servers.model_server import ModelServer
@@ -25,7 +26,7 @@ def asked(server: ModelServer, verb: str) -> list[bytes]:
 async def opened(rig: Rig) -> AsyncIterator[tuple[Session, FolderSync]]:
     """INBOX, synced on a session that stays, and a task for it."""
     await rig.sync()
-    session = await Session.open(rig.mirror.endpoint(), rig.user, rig.password)
+    session = await Session.open(rig.mirror.endpoint(), rig.user, Password(rig.password))
     try:
         await FolderSync(rig.store, ACCOUNT, rig.mirror.account_id, rig.folders()["INBOX"]).run(session)
         yield session, FolderSync(rig.store, ACCOUNT, rig.mirror.account_id, rig.folders()["INBOX"])

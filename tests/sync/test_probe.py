@@ -9,6 +9,7 @@ import pytest
 
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.session import Session
+from mailsync.privacy.secret import Password
 from mailsync.store.folders import Folder
 from mailsync.sync.knowledge import fingerprint
 from mailsync.sync.probe import probe
@@ -45,7 +46,7 @@ def saying(line: bytes) -> Hook:
 
 
 async def findings(server: FakeServer) -> dict[str, str]:
-    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", "secret")
+    session = await Session.open(Endpoint("127.0.0.1", server.port, "none"), "alice", Password("secret"))
     try:
         return await probe(session, INBOX)
     finally:

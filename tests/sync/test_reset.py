@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailsync.imap.session import Session
+from mailsync.privacy.secret import Password
 from mailsync.sync import guard
 from mailsync.sync.folder import FolderSync
 from tests.servers.model import ModelMail
@@ -104,7 +105,7 @@ async def test_where_uidvalidity_never_changes_a_sample_tells(tmp_path: Path) ->
         box = server.mail.folders["INBOX"]
         others: list[ModelMail] = list(box.messages.values())
         box.messages = dict(zip(box.messages, reversed(others), strict=True))
-        session = await Session.open(rig.mirror.endpoint(), rig.user, rig.password)
+        session = await Session.open(rig.mirror.endpoint(), rig.user, Password(rig.password))
         session.quirks = replace(session.quirks, fixed_uidvalidity=True)
         task = FolderSync(rig.store, ACCOUNT, rig.mirror.account_id, rig.folders()["INBOX"])
         assert (await task.run(session)).strategy == "uidvalidity_reset"
