@@ -195,11 +195,13 @@ class AccountMonitor:
         """Folders were added or taken away. A server that never told of one is asked anew, once; then it is polled."""
         if watch.names != self._notified:
             watch.watch(self._notified)
-        if watch.began and (untold := watch.untold):
+        if watch.began:
+            untold = watch.untold
             again = untold - self._untold
             self._silent |= untold & self._untold
-            self._untold |= untold
+            self._untold = untold
             if again and ("notify",) in self._tasks:
+                self._notify = None  # it takes some time to end, and is not to be asked again
                 self._tasks["notify",].cancel()
 
     def _folder_watch(self, name: str, *, pushes: bool) -> FolderWatch:

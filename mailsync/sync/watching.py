@@ -47,6 +47,8 @@ class NotifyWatch:
     began: bool = field(default=False, init=False)
     """The server has told the numbers of every folder it is to tell of."""
     _told: dict[str, Status] = field(default_factory=dict, init=False)
+    _gone: set[str] = field(default_factory=set, init=False)
+    """Folders that the server said are not there any more; the next sync will find that."""
     _shown: frozenset[str] = field(default=frozenset(), init=False)
     _settles: dict[str, asyncio.TimerHandle] = field(default_factory=dict, init=False)
     _dispatcher: Dispatcher = field(init=False)
@@ -67,6 +69,7 @@ class NotifyWatch:
         """Watch these folders from now on."""
         added = names - self.names
         self.names = names
+        self._gone &= names
         for name in added & self._told.keys():
             self._dispatcher.note(name)  # it may have changed since its first sync ended
         self._show(names & self._told.keys())
@@ -74,13 +77,14 @@ class NotifyWatch:
     @property
     def untold(self) -> frozenset[str]:
         """Folders of which the server never said anything."""
-        return self.names - self._told.keys()
+        return self.names - self._told.keys() - self._gone
 
     async def _listen(self, session: Session) -> None:
         await self._begin(session)
         while True:
             await listen(session, session.quirks.reidle)
             self._hear(session)
+            self._show(self.names & self._told.keys())
             if session.overflowed:  # the same as NOTIFY NONE (RFC 5465 section 5.8)
                 await self._begin(session)
 
@@ -88,9 +92,12 @@ class NotifyWatch:
         if not await session.notify(selected=False):
             raise NotifyRefused("the server refused NOTIFY")
         mirror = self.reactor.mirror
+        named = self._hear(session, tell=False)
         self.began = True
         present = await mirror.store.aread(lambda connection: folders.present(connection, mirror.account_id))
-        for name in self._hear(session, tell=False):
+        if self.names - set(named) or set(named) - present.keys():
+            self._dispatcher.note(FOLDERS)  # one came, went or was renamed while nobody listened
+        for name in named:
             folder = present.get(name)
             if folder is not None and not proves_unchanged(folder, numbers_of(self._told[name])):
                 self._dispatcher.note(name)
@@ -104,6 +111,10 @@ class NotifyWatch:
                 self._dispatcher.note(FOLDERS)
                 if "\\NonExistent" in notice.attributes:
                     self._told.pop(notice.name, None)
+                    self._gone.add(notice.name)
+                else:
+                    self._told.setdefault(notice.name, {})  # its numbers follow when they change
+                    self._gone.discard(notice.name)
             elif isinstance(notice, StatusEntry):
                 name = notice.name
                 named.append(name)
@@ -128,6 +139,8 @@ class NotifyWatch:
         self._dispatcher.note(name)
 
     def _show(self, names: frozenset[str]) -> None:
+        if names == self._shown:
+            return
         self.live(dict.fromkeys(self._shown, "") | dict.fromkeys(names, "notify"))
         self._shown = names
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from mailsync.store import pushes
+from mailsync.store import folders, pushes
 from mailsync.sync import monitor, push, reacting, watching
 from tests.engine.test_monitor import engine, until, watched
 from tests.servers.dovecot import Dovecot
@@ -134,6 +136,65 @@ def test_a_folder_that_is_never_told_of_is_polled(tmp_path: Path, monkeypatch: p
             until(lambda: watched(rig) == {"INBOX": "notify", "Shared": "poll"})
             server.boxes["Shared"].messages[4] = Mail(letter(4))
             until(lambda: rig.uids("Shared") == [1, 2, 3, 4])
+
+
+def test_a_folder_that_went_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the sync that is to find it still waits for the server, the watch goes on, and so does what it noted."""
+    with FakeServer({"INBOX": box(5), "Work": box(3)}) as server, Rig(tmp_path, server.port) as rig:
+        notifies(server)
+
+        async def slow(link: Link, command: Command) -> bool:
+            await asyncio.sleep(0.5)
+            return False
+
+        with engine(rig, monkeypatch):
+            until(lambda: len(watched(rig)) == 2)
+            server.hooks["LIST"] = slow
+            del server.boxes["Work"]
+            server.push(b'* LIST (\\NonExistent) "/" "Work"\r\n')
+            until(lambda: set(rig.folders()) == {"INBOX"})
+            assert server.verbs().count("NOTIFY") == 1
+
+
+def test_a_folder_that_came_is_watched_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no mail yet, so the server has no numbers to tell; that it told of the folder is enough."""
+    with FakeServer({"INBOX": box(5)}) as server, Rig(tmp_path, server.port) as rig:
+        notifies(server)
+        with engine(rig, monkeypatch):
+            server.boxes["New"] = box(0)
+            server.push(b'* LIST () "/" "New"\r\n')
+            until(lambda: watched(rig) == {"INBOX": "notify", "New": "notify"})
+            assert server.verbs().count("NOTIFY") == 1
+            arrive(server, "New", 1)
+            until(lambda: rig.uids("New") == [1])
+
+
+def test_folders_that_come_and_go_while_nobody_listens_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeServer({"INBOX": box(5), "Work": box(3)}) as server, Rig(tmp_path, server.port) as rig:
+        notifies(server)
+        with engine(rig, monkeypatch):
+            until(lambda: len(watched(rig)) == 2)
+            server.boxes["Play"] = box(2)
+            server.cut_all()
+            until(lambda: watched(rig) == {"INBOX": "notify", "Play": "notify", "Work": "notify"})
+            del server.boxes["Work"]
+            server.cut_all()
+            until(lambda: watched(rig) == {"INBOX": "notify", "Play": "notify"})
+
+
+def test_a_slow_store_is_no_silent_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(connection: sqlite3.Connection, account_id: int) -> dict[str, folders.Folder]:
+        time.sleep(0.3)
+        return folders.present(connection, account_id)
+
+    with FakeServer({"INBOX": box(5), "Work": box(3)}) as server, Rig(tmp_path, server.port) as rig:
+        notifies(server)
+        monkeypatch.setattr(watching, "folders", SimpleNamespace(present=slowly))
+        with engine(rig, monkeypatch):
+            until(lambda: watched(rig) == {"INBOX": "notify", "Work": "notify"})
+            assert server.verbs().count("NOTIFY") == 1
 
 
 def test_a_rename_is_followed(
