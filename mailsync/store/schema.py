@@ -6,14 +6,17 @@ whether there is anything to do, so the ordinary start does not even import sqli
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
+
+from mailsync.store import audit
 
 if TYPE_CHECKING:
     import sqlite3
 
     from sqlite_utils.db import Database
 
-VERSION = 2
+VERSION = 3
 
 _MIGRATION_1 = """
 CREATE TABLE accounts (
@@ -284,12 +287,35 @@ CREATE TABLE certificates (
 )
 """
 
+_MIGRATION_3 = """
+CREATE TABLE audit_log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    account TEXT NOT NULL,
+    address TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE TRIGGER audit_log_is_not_changed BEFORE UPDATE ON audit_log BEGIN
+    SELECT raise(ABORT, 'audit_log is append-only'); END;
+CREATE TRIGGER audit_log_is_not_cut BEFORE DELETE ON audit_log BEGIN
+    SELECT raise(ABORT, 'audit_log is append-only'); END;
+CREATE TRIGGER audit_log_only_grows BEFORE INSERT ON audit_log
+WHEN new.seq <= coalesce((SELECT max(seq) FROM audit_log), 0) BEGIN
+    SELECT raise(ABORT, 'audit_log is append-only'); END
+"""
+
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply every migration that `connection`'s database lacks; each in a transaction of its own."""
     import sqlite_utils
 
     migrations = sqlite_utils.Migrations("mailsync")
+    before = int(connection.execute("PRAGMA user_version").fetchone()[0])
 
     @migrations()
     def m001_initial(db: Database) -> None:
@@ -298,6 +324,14 @@ def migrate(connection: sqlite3.Connection) -> None:
     @migrations()
     def m002_mirror_engine(db: Database) -> None:
         _run(db, _MIGRATION_2, 2)
+
+    @migrations()
+    def m003_audit_trail(db: Database) -> None:
+        _run(db, _MIGRATION_3, 3)
+        at = time.time()
+        audit.record(db.conn, "audit_started", at=at)
+        if before:
+            audit.record(db.conn, "migrated", at=at, before=before, schema=3)
 
     migrations.apply(sqlite_utils.Database(connection))
 
