@@ -1,22 +1,51 @@
 #!/bin/sh
 # Make sure that the real programs the tests talk to are here: as root, install what is missing from Debian's
-# packages; otherwise say what to install and fail. Usage: ensure.sh dovecot [mbsync]
+# packages; otherwise say what to install and fail. Usage: ensure.sh dovecot [mbsync] [oidc]
+# `oidc` is the OpenID provider of tests/servers/oidc: npm installs what its lock names into a cache, once.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
+here=$(cd "$(dirname "$0")" && pwd)
+
+provider() {
+    digest=$(sha256sum "$here/oidc/package-lock.json" | cut -c -16)
+    cache="${XDG_CACHE_HOME:-$HOME/.cache}/mailsync-tests"
+    [ ! -d "$cache/oidc-$digest" ] || return 0
+    echo "installing the OpenID provider of the tests" >&2
+    mkdir -p "$cache"
+    folder=$(mktemp -d "$cache/installing.XXXXXX")
+    cp "$here/oidc/package.json" "$here/oidc/package-lock.json" "$folder"
+    if ! (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund > npm.log 2>&1); then
+        cat "$folder/npm.log" >&2
+        rm -rf "$folder"
+        echo "error: npm could not install the OpenID provider of the tests" >&2
+        exit 1
+    fi
+    # Two runs at a time: the first one wins.
+    mv -T "$folder" "$cache/oidc-$digest" 2>/dev/null || rm -rf "$folder"
+}
 
 missing=
+wants_provider=
 for program in "$@"; do
+    if [ "$program" = oidc ]; then
+        wants_provider=yes
+        program=npm
+    fi
     command -v "$program" >/dev/null 2>&1 && continue
     case "$program" in
         dovecot) missing="$missing dovecot-imapd" ;;
         mbsync) missing="$missing isync" ;;
+        npm) missing="$missing npm" ;;
         *) echo "error: no package is known for $program" >&2; exit 1 ;;
     esac
 done
-[ -n "$missing" ] || exit 0
+if [ -z "$missing" ]; then
+    [ -z "$wants_provider" ] || provider
+    exit 0
+fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "error: these tests need a real mail server:$missing" >&2
+    echo "error: these tests need real servers:$missing" >&2
     echo "hint: on Debian or Ubuntu: sudo apt-get install --no-install-recommends$missing" >&2
     exit 1
 fi
@@ -38,3 +67,4 @@ if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $mis
     echo "error: could not install$missing" >&2
     exit 1
 fi
+[ -z "$wants_provider" ] || provider

@@ -12,6 +12,7 @@ import pytest
 
 from tests.corpus import MISSING, corpus_dir
 from tests.servers.dovecot import Dovecot
+from tests.servers.oidc import Oidc
 from tests.servers.pymap_server import Pymap
 
 _numbers = itertools.count(1)
@@ -45,6 +46,13 @@ def start_dovecot() -> Iterator[Callable[..., Dovecot]]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def oidc() -> Iterator[Oidc]:
+    """An OpenID provider shared by the session; make a user of your own with `make_user`."""
+    with Oidc() as provider:
+        yield provider
 
 
 @pytest.fixture
