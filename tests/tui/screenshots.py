@@ -1,7 +1,8 @@
 """`make screenshots`: draws `screenshots/*.svg` from the demo's mail, mirrored for real, at a fixed moment.
 
-The demo's server, the engine, the store and the screens are the ones of `mailsync demo`; only the clock stands still
-and no new mail arrives, so that the same code draws the same pictures.
+The demo's server, the engine, the store and the screens are the ones of `mailsync demo`; only the clock stands still,
+no new mail arrives, and sizes that depend on how writes and reads fell together are fixed (`steady`), so that the same
+code draws the same pictures.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,10 +25,15 @@ from mailsync.privacy.consent import SCOPES
 from mailsync.privacy.log import FILE_NAME
 from mailsync.store import accounts, connections, consents, folders, health, jobs
 from mailsync.store.database import Store
+from mailsync.tui import app as app_module
 from mailsync.tui.app import MailsyncApp
 from tests.tui.driving import settle
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+DATABASE_BYTES = 925_696
+WAL_BYTES = 4_874_304
+FREE_BYTES = 412_000_000_000
+RECEIVED_BYTES = 251_500
 FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
     ("dashboard", (150, 42), ()),
@@ -112,6 +119,21 @@ class Running:
         """It ended with its mirror."""
 
 
+def steady() -> None:
+    """Sizes on disk and on the line as in any other drawing."""
+    read = health.read
+
+    def fixed(connection: sqlite3.Connection, now: float) -> health.Facts:
+        facts = read(connection, now)
+        received = dict.fromkeys(facts.received_today, RECEIVED_BYTES)
+        return replace(facts, page_bytes=DATABASE_BYTES, free_bytes=0, received_today=received)
+
+    health.read = fixed
+    health.room = lambda folder: FREE_BYTES
+    health.wal_bytes = lambda path: WAL_BYTES
+    app_module._disk = lambda store: DATABASE_BYTES + WAL_BYTES
+
+
 async def draw(store: Store, names: list[tuple[str, str]]) -> None:
     moment = NOW.timestamp() + 95
     for name, size, keys in SHOTS:
@@ -129,7 +151,7 @@ def main() -> None:
     os.environ["TZ"] = "UTC"
     time.tzset()
     FOLDER.mkdir(exist_ok=True)
-    health.room = lambda folder: 412_000_000_000  # the disk of a picture
+    steady()
     with tempfile.TemporaryDirectory(prefix="mailsync-screenshots-") as folder:
         with DemoServer(now=NOW, arrivals=None) as server:
             os.environ.update(server.environment)
