@@ -11,6 +11,7 @@
      |- ConsentMissing               exit 3, account  the person has not allowed this
      |- SignInFailed                 exit 3, account  the server refused the credentials
      |   `- CredentialMissing        exit 3, account  there is no password to try
+     |       `- SecretsUnavailable   exit 3, account, backoff   the keyring or the files of secrets cannot be used
      |- CertificateUntrusted         exit 2, account  TLS identity cannot be verified
      |- InsecureConnection           exit 2, account  credentials would travel in the clear
      |- Unreachable                  exit 4, account, backoff   DNS, refused, timed out
@@ -114,6 +115,13 @@ class SignInFailed(MailsyncError):
 
 class CredentialMissing(SignInFailed):
     """No password is known for this account."""
+
+
+class SecretsUnavailable(CredentialMissing):
+    """The place where secrets are kept cannot be used."""
+
+    # A keyring is unlocked, a desktop session begins: nobody has to ask for another try.
+    retry: Retry = "backoff"
 
 
 class CertificateUntrusted(MailsyncError):
