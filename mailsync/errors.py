@@ -10,6 +10,7 @@
      |   `- OwnedElsewhere           exit 1           another process runs the engine on this data directory
      |- ConsentMissing               exit 3, account  the person has not allowed this
      |- SignInFailed                 exit 3, account  the server refused the credentials
+     |   |- LoginNeeded              exit 3, account  an OAuth2 sign-in is over: a person has to sign in again
      |   `- CredentialMissing        exit 3, account  there is no password to try
      |       `- SecretsUnavailable   exit 3, account, backoff   the keyring or the files of secrets cannot be used
      |- CertificateUntrusted         exit 2, account  TLS identity cannot be verified
@@ -111,6 +112,10 @@ class SignInFailed(MailsyncError):
 
     exit_code = 3
     scope: Scope = "account"
+
+
+class LoginNeeded(SignInFailed):
+    """Somebody has to sign in again."""
 
 
 class CredentialMissing(SignInFailed):
