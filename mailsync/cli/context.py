@@ -46,9 +46,8 @@ class Context:
         return load_config(self.config_path, missing_ok=self.config_option is None)
 
     def read_config(self) -> Config:
-        """Read the configuration again: what a running daemon does when it is told to."""
+        """Read the configuration again: what an engine does when it is told to. The last account may be gone."""
         self.__dict__.pop("config", None)
-        self.accounts()
         return self.config
 
     def accounts(self, names: Sequence[str] = ()) -> dict[str, AccountConfig]:

@@ -46,7 +46,7 @@ def run_dashboard(shared: Context) -> None:
     engine = None
     owned_by = owner(shared.data_dir)
     if owned_by is None and config.accounts:
-        engine = Engine(config, store, shared.data_dir, quiet=True)
+        engine = Engine(config, store, shared.data_dir, quiet=True, read_config=shared.read_config)
     app = MailsyncApp(
         store,
         accounts=[(name, account.email) for name, account in config.accounts.items()],

@@ -20,7 +20,8 @@ log = get_logger("daemon")
 def serve(read_config: Callable[[], Config], store: Store, data_dir: Path, *, ready: Callable[[], None]) -> None:
     """Run until SIGTERM or SIGINT; what is in hand is finished first.
 
-    `read_config` is called again on SIGHUP; a configuration that is wrong then is logged, and the old one stays.
+    `read_config` is called again on SIGHUP, and for a job of kind "reload"; a configuration that is wrong then changes
+    nothing.
     `ready()` is called once the engine serves. Raises OwnedElsewhere when another engine owns `data_dir`.
     """
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -30,7 +31,7 @@ def serve(read_config: Callable[[], Config], store: Store, data_dir: Path, *, re
         signals.put(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    engine = Engine(read_config(), store, data_dir)
+    engine = Engine(read_config(), store, data_dir, read_config=read_config)
     try:
         engine.start()
         ready()
@@ -45,14 +46,9 @@ def serve(read_config: Callable[[], Config], store: Store, data_dir: Path, *, re
             if number != signal.SIGHUP:
                 return
             try:
-                config = read_config()
+                engine.reload()
             except MailsyncError as error:
                 log.error("config_not_reloaded", error=type(error).__name__)
-                continue
-            engine.stop()
-            engine = Engine(config, store, data_dir)
-            engine.start()
-            log.info("config_reloaded")
     finally:
         engine.stop()
         for number, handler in before.items():

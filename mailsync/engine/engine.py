@@ -1,9 +1,10 @@
 """The engine: one thread, one event loop, owner of a data directory.
 
       start() -> [thread] open loop -> worker + pipeline (+ schedules + monitors) -> stop() -> finish what is in hand
+                                  ^------------- reload(): the same with another configuration
 
-Front ends never call into it while it runs: they insert jobs and read tables (inside law 1). `start` and `stop` are
-the only calls that cross threads.
+Front ends never call into it while it runs: they insert jobs and read tables (inside law 1). `start`, `stop` and
+`reload` are the only calls that cross threads.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import contextlib
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mailsync.accounts.credentials import password_for
+from mailsync.accounts import command
+from mailsync.accounts.credentials import credential_for
+from mailsync.accounts.vault import Vault
 from mailsync.config.models import AccountConfig, Config
 from mailsync.engine.handlers import Handlers
 from mailsync.engine.schedule import Schedule
@@ -26,7 +30,7 @@ from mailsync.errors import MailsyncError, StoreError
 from mailsync.jobs.worker import Worker
 from mailsync.pipeline.runner import Runner
 from mailsync.privacy.log import get_logger
-from mailsync.privacy.secret import Credential, Password
+from mailsync.privacy.secret import Credential
 from mailsync.store import accounts, connections, jobs, messages
 from mailsync.store.database import Store
 from mailsync.store.lock import EngineLock
@@ -46,6 +50,7 @@ class Engine:
     """Runs the mirror of every account of `config` on `store`.
 
     `schedules` turns on periodic syncs, `monitors` push; `quiet` keeps what password commands say off the screen.
+    `read_config` reads the configuration again when that is asked for; without it, `config` stays.
     `start()` raises OwnedElsewhere when another process runs the engine of this data directory.
     """
 
@@ -58,19 +63,28 @@ class Engine:
         schedules: bool = True,
         monitors: bool = True,
         quiet: bool = False,
+        read_config: Callable[[], Config] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._store = store
         self._lock = EngineLock(data_dir)
+        self._secrets = data_dir / "secrets"
+        self._vault = Vault(self._secrets, config.general.secrets)
         self._with_schedules = schedules
         self._with_monitors = monitors
         self._quiet = quiet
+        self._read_config = read_config
+        self._configs: deque[Config] = deque()
+        """What to go on with; the last is the newest."""
         self._now = now
         self._ready: threading.Event = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._ended = False
+        """Nobody wants this engine any more."""
+        self._begun = False
         self._stopping = False
         self._drained = False
         """The worker has ended: nothing more will be stored."""
@@ -90,14 +104,26 @@ class Engine:
 
     def stop(self) -> None:
         """Finish the batch in hand, log out, release the data directory. Blocks; may be called twice."""
-        self._stopping = True
+        self._ended = self._stopping = True
+        self._wake()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._lock.release()
+
+    def reload(self) -> None:
+        """Read the configuration and go on with it, after what is in hand. Returns at once.
+
+        Raises ConfigError for one that is wrong: the engine then goes on as before.
+        """
+        if self._read_config is not None:
+            self._configs.append(self._read_config())
+            self._wake()
+
+    def _wake(self) -> None:
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(stop.set)
-        if self._thread.ident is not None:
-            self._thread.join()
-        self._lock.release()
 
     @property
     def running(self) -> bool:
@@ -116,6 +142,11 @@ class Engine:
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(self._run())
+                while not self._ended:
+                    while self._configs:
+                        self._config = self._configs.popleft()
+                    log.info("config_reloaded")
+                    runner.run(self._run())
         except BaseException as error:
             self._failure = error
             log.error("engine_failed", error=type(error).__name__)
@@ -125,9 +156,13 @@ class Engine:
     async def _run(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
         stop = self._stop = asyncio.Event()
+        self._drained = False
+        self._stopping = self._ended
+        if self._ended or self._configs:  # that came before there was anything to set
+            stop.set()
         store = self._store
         mirrors = await self._mirrors()
-        worker = Worker(store, Handlers(store, mirrors, self._now).table(), self._now)
+        worker = Worker(store, Handlers(store, mirrors, self._now, self.reload).table(), self._now)
         committed = asyncio.Event()
 
         def tell() -> None:
@@ -165,6 +200,7 @@ class Engine:
             await _bounded(pipeline, STOP_SECONDS)
             store.unsubscribe(tell)
             await asyncio.gather(*(mirror.close() for mirror in mirrors.values()))
+            command.stop_all()  # nobody waits for a password any more
 
             def rest(connection: sqlite3.Connection) -> None:
                 connections.clear(connection)
@@ -177,10 +213,12 @@ class Engine:
 
     async def _mirrors(self) -> dict[str, AccountMirror]:
         config, store, at = self._config, self._store, self._now()
+        self._vault = Vault(self._secrets, config.general.secrets)
         named = [(name, account.email) for name, account in config.accounts.items()]
 
         def prepare(connection: sqlite3.Connection) -> dict[str, int]:
-            jobs.requeue_orphans(connection, at)
+            if not self._begun:
+                jobs.requeue_orphans(connection, at)
             jobs.prune(connection, at - JOBS_KEPT_SECONDS)
             connections.clear(connection)
             accounts.reset_states(connection, at, problems=True)
@@ -188,6 +226,7 @@ class Engine:
             return accounts.ensure(connection, named)
 
         ids = await store.awrite(prepare)
+        self._begun = True
         keep = CONNECTIONS_KEPT_SECONDS if self._with_schedules else 0.0
         return {
             name: AccountMirror(
@@ -203,8 +242,7 @@ class Engine:
         }
 
     def _credential(self, name: str, account: AccountConfig, renew: bool) -> Credential:
-        del renew
-        return Password(password_for(name, account, quiet=self._quiet))
+        return credential_for(name, account, self._vault, quiet=self._quiet, renew=renew)
 
     async def _pipeline(self, committed: asyncio.Event, worker: Worker) -> None:
         """Follow the store behind the cursor; ends when stopping and nothing is left.

@@ -23,22 +23,36 @@ log = get_logger("engine")
 
 
 class Handlers:
-    """The handlers over the mirrors of an engine. A job's `params` may name `accounts` and `folders`."""
+    """The handlers over the mirrors of an engine. A job's `params` may name `accounts` and `folders`.
 
-    def __init__(self, store: Store, mirrors: dict[str, AccountMirror], now: Callable[[], float]) -> None:
+    `reload` has the engine go on with the configuration as it is now, once the handlers have come to their end.
+    """
+
+    def __init__(
+        self, store: Store, mirrors: dict[str, AccountMirror], now: Callable[[], float], reload: Callable[[], None]
+    ) -> None:
         self._store = store
         self._mirrors = mirrors
         self._now = now
+        self._reload = reload
         self._syncing = {name: asyncio.Lock() for name in mirrors}
 
     def table(self) -> dict[str, Handler]:
-        return {"sync": self.sync, "verify": self.verify, "fetch": self.fetch, "check": self.check}
+        return {
+            "sync": self.sync,
+            "verify": self.verify,
+            "fetch": self.fetch,
+            "check": self.check,
+            "reload": self.reload,
+        }
 
     def _chosen(self, job: Job) -> list[AccountMirror]:
         names = job.params.get("accounts") or ([job.account] if job.account else list(self._mirrors))
         unknown = [name for name in names if name not in self._mirrors]
         if unknown:
-            raise MailsyncError(f"the engine knows no account {unknown[0]}", hint="restart it after a config change")
+            raise MailsyncError(
+                f"the engine knows no account {unknown[0]}", hint="it takes a changed config.toml on SIGHUP"
+            )
         return [self._mirrors[name] for name in names]
 
     async def sync(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
@@ -148,6 +162,12 @@ class Handlers:
         document, failure = await checked(mirror)
         document["exit_code"] = failure.exit_code if failure else 0
         return Outcome(failure is None, document, str(failure) if failure else None, failure.hint if failure else None)
+
+    async def reload(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Take the configuration as it is now: accounts that came, changed and went. A wrong one changes nothing."""
+        del job, stopping
+        await asyncio.to_thread(self._reload)
+        return Outcome(True, {"ok": True, "exit_code": 0})
 
 
 def exit_code(codes: list[int]) -> int:
