@@ -191,6 +191,7 @@ class Engine:
             if schedule:
                 schedule.stop()
             worker.stop()
+            command.stop_all()  # nobody waits for a password any more
             for task in background:
                 task.cancel()
             await _bounded(asyncio.gather(*background, return_exceptions=True), 2.0)
@@ -200,7 +201,6 @@ class Engine:
             await _bounded(pipeline, STOP_SECONDS)
             store.unsubscribe(tell)
             await asyncio.gather(*(mirror.close() for mirror in mirrors.values()))
-            command.stop_all()  # nobody waits for a password any more
 
             def rest(connection: sqlite3.Connection) -> None:
                 connections.clear(connection)

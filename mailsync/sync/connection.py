@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from mailsync.config.checks import is_loopback
 from mailsync.config.models import AccountConfig
 from mailsync.config.providers import PRESETS
-from mailsync.errors import BudgetSpent, ConsentMissing, MailsyncError, SignInFailed, Throttled
+from mailsync.errors import BudgetSpent, ConsentMissing, Interrupted, MailsyncError, SignInFailed, Throttled
 from mailsync.imap import quirks
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
@@ -139,7 +139,8 @@ class AccountConnection:
             try:
                 return await self._connect(purpose)
             except SignInFailed as error:
-                self._refusal = error
+                if error.retry == "never":
+                    self._refusal = error
                 raise
             except Throttled as error:
                 if self.meter.open:
@@ -314,7 +315,7 @@ class AccountConnection:
 
     async def note_failure(self, error: MailsyncError) -> None:
         """The account's state after a failure that concerns all of it, and the pause that it begins."""
-        if error is self._noted:
+        if error is self._noted or isinstance(error, Interrupted):
             return
         self._noted = error
         at = self.now()
@@ -323,7 +324,7 @@ class AccountConnection:
         resumes: float | None = None
         if isinstance(error, ConsentMissing):
             state = "needs_consent"
-        elif error.exit_code == 3:
+        elif error.exit_code == 3 and error.retry == "never":
             state = "needs_login"
         elif isinstance(error, BudgetSpent):
             state, resumes = "backing_off", float(round(at + (error.resume_after or 0)))
