@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import IntFlag
 from typing import Any, Literal
+
+from mailsync.record import record
 
 AccountState = Literal[
     "disconnected",
@@ -78,7 +80,7 @@ def iso(moment: datetime | float | None) -> str | None:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(slots=True)
+@record
 class FolderResult:
     """What one sync did to one folder; `as_dict` is an element of `folders` in the `sync` document."""
 
@@ -114,7 +116,7 @@ class FolderResult:
         }
 
 
-@dataclass(slots=True)
+@record
 class AccountResult:
     """What one sync did to one account."""
 

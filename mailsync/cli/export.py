@@ -6,7 +6,6 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ import typer
 from mailsync.cli import context, output
 from mailsync.cli.context import AsJson, Context, complete_accounts
 from mailsync.errors import NotFound, UsageError
+from mailsync.record import record
 
 if TYPE_CHECKING:
     from mailsync.cli.progress import Bar
@@ -33,7 +33,7 @@ app = typer.Typer(
 )
 
 
-@dataclass(slots=True)
+@record
 class Outcome:
     """What an export did, in messages and bytes. `skipped` could not be fetched from the server yet."""
 
@@ -88,7 +88,7 @@ def eml(
         output.note(f"{output.count(outcome.skipped, 'message')} left out: not fetched yet")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Chosen:
     """A folder to export."""
 

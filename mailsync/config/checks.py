@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mailsync.config.models import AccountConfig, Config
 from mailsync.config.providers import OAUTH_PROVIDERS, PRESETS
+from mailsync.record import record
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 UNSUPPORTED = "is not supported by this version"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Problem:
     """Something wrong at a path of keys: `before`, the dotted path and `message` make one sentence."""
 

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import Literal
 
 from mailsync.errors import (
@@ -25,13 +24,14 @@ from mailsync.errors import (
 from mailsync.imap import throttle
 from mailsync.imap.protocol import Client, Protocol
 from mailsync.imap.responses import Capability, Condition, Response
+from mailsync.record import record
 from mailsync.text import safe_text
 
 CONNECT_SECONDS = 30.0
 """For DNS, TCP, TLS and the greeting together."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Endpoint:
     """Where a server is and how to get there. `ca_file` is the path of a private CA's certificate, or ''.
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from mailsync.errors import ProtocolError
 from mailsync.imap.protocol import Pending, Protocol
 from mailsync.imap.responses import Response, Tagged
+from mailsync.record import record
 
 _ATOM = re.compile(rb"[A-Za-z0-9!#$&'+,\-./:;<=>?@^_`|~\[]+\Z")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*\Z")
@@ -19,7 +19,7 @@ LITERAL_MINUS_LIMIT = 4096
 """Bytes that a non-synchronising literal may have under LITERAL- (RFC 7888 section 5)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Literal:
     """Bytes that have to travel as a literal."""
 

@@ -6,13 +6,13 @@ Memory is taken as bytes arrive, never as they are announced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mailsync.record import record
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Limits:
     """Sizes in bytes unless said otherwise."""
 

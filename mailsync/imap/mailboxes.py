@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mailsync.imap.encode import Literal, begin_parts, mailbox, render
 from mailsync.imap.line import Line
@@ -22,6 +22,7 @@ from mailsync.imap.responses import (
     Vanished,
 )
 from mailsync.imap.uidset import EMPTY, UidSet
+from mailsync.record import record
 
 STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN")
 LONGEST_LINE = 8000
@@ -34,7 +35,7 @@ PUSHED_LIMIT = 10_000
 """Pushed flag changes that are kept; whoever changes more has the folder compared as a whole."""
 
 
-@dataclass(slots=True)
+@record
 class Mailbox:
     """What EXAMINE told, and what was pushed since."""
 
@@ -82,7 +83,7 @@ class Mailbox:
             self.flagged.append(answer)
 
 
-@dataclass(slots=True)
+@record
 class Listed:
     """A folder of LIST, with its STATUS where the server gave one."""
 

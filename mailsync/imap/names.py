@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from dataclasses import dataclass
+
+from mailsync.record import record
 
 _SHIFT = re.compile(rb"&([A-Za-z0-9+,]*)-")
 _NOT_DIRECT = re.compile("[^\x20-\x7e]+")
 _NEVER_CODED = re.compile("[\0\x20-\x7e]")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Literal:
     """A command argument that no quoted string can hold: the encoder sends `{n}`, then these bytes."""
 

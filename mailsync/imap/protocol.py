@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
 import aioimaplib
@@ -23,6 +22,7 @@ from mailsync.imap.compress import Deflate
 from mailsync.imap.reception import Reception
 from mailsync.imap.responses import Condition, Continuation, Response, Tagged, Unparsed
 from mailsync.imap.wire import WireParser
+from mailsync.record import record
 
 COMMANDS = {
     **Commands,
@@ -42,7 +42,7 @@ PATIENCE = 100_000
 """Untagged responses to a command, when no folder is open or an empty one; each message allows for 4 more."""
 
 
-@dataclass(slots=True)
+@record
 class Pending:
     """A command on its way: who gets its answers.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from mailsync.imap.names import decode_name
 from mailsync.imap.uidset import UidSet
+from mailsync.record import record
 
 Value: TypeAlias = "str | bytes | int | tuple[Value, ...] | None"
 
@@ -46,7 +47,7 @@ def as_number(value: Value) -> int | None:
     return None
 
 
-@dataclass(slots=True)
+@record
 class Code:
     """A response code, the `[UIDNEXT 5]` of a status line (RFC 3501 section 7.1, RFC 5530)."""
 
@@ -79,14 +80,14 @@ def _word(value: Value) -> str | None:
     return str(value)
 
 
-@dataclass(slots=True)
+@record
 class Continuation:
     """`+ text`: the server waits for more of a command."""
 
     text: bytes
 
 
-@dataclass(slots=True)
+@record
 class Tagged:
     """`A1 OK [READ-WRITE] done`: a command is complete."""
 
@@ -96,7 +97,7 @@ class Tagged:
     text: str
 
 
-@dataclass(slots=True)
+@record
 class Condition:
     """`* OK [UIDVALIDITY 3] ...`: an untagged status, or a response code that stands alone on its line."""
 
@@ -105,28 +106,28 @@ class Condition:
     text: str
 
 
-@dataclass(slots=True)
+@record
 class Exists:
     """`* 23 EXISTS`: how many messages the selected folder has."""
 
     count: int
 
 
-@dataclass(slots=True)
+@record
 class Recent:
     """`* 5 RECENT`."""
 
     count: int
 
 
-@dataclass(slots=True)
+@record
 class Expunge:
     """`* 44 EXPUNGE`: the message with this sequence number is gone."""
 
     seq: int
 
 
-@dataclass(slots=True)
+@record
 class Fetch:
     """What the server says of one message, asked or not (RFC 3501 section 7.4.2; UIDFETCH of RFC 9586: seq is 0).
 
@@ -154,7 +155,7 @@ class Fetch:
         return None
 
 
-@dataclass(slots=True)
+@record
 class ListEntry:
     """A folder: LIST, LSUB or XLIST (RFC 3501 section 7.2.2, RFC 5258)."""
 
@@ -170,7 +171,7 @@ class ListEntry:
         return decode_name(self.raw_name)
 
 
-@dataclass(slots=True)
+@record
 class StatusEntry:
     """`* STATUS name (MESSAGES 3 ...)`. An item that is negative or no number is left out."""
 
@@ -184,7 +185,7 @@ class StatusEntry:
         return decode_name(self.raw_name)
 
 
-@dataclass(slots=True)
+@record
 class Search:
     """`* SEARCH 2 3 6`: UIDs or sequence numbers, as was asked."""
 
@@ -192,7 +193,7 @@ class Search:
     modseq: int | None = None
 
 
-@dataclass(slots=True)
+@record
 class ESearch:
     """`* ESEARCH (TAG "A1") UID ALL 1:5` (RFC 4731, RFC 9394). `all` is None when it was not sent."""
 
@@ -208,28 +209,28 @@ class ESearch:
     extra: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
 
 
-@dataclass(slots=True)
+@record
 class Flags:
     """`* FLAGS (...)`: the flags this folder knows."""
 
     names: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@record
 class Capability:
     """`* CAPABILITY ...`, upper case."""
 
     names: frozenset[str]
 
 
-@dataclass(slots=True)
+@record
 class Enabled:
     """`* ENABLED ...`, upper case (RFC 5161)."""
 
     names: frozenset[str]
 
 
-@dataclass(slots=True)
+@record
 class Vanished:
     """`* VANISHED [(EARLIER)] 1:5` (RFC 7162 section 3.2.10). May name UIDs that never were."""
 
@@ -237,14 +238,14 @@ class Vanished:
     uids: UidSet
 
 
-@dataclass(slots=True)
+@record
 class ServerId:
     """`* ID (...)` with lower case field names; empty for NIL (RFC 2971)."""
 
     fields: dict[str, str | None]
 
 
-@dataclass(slots=True)
+@record
 class Namespace:
     """`* NAMESPACE ...`: (raw prefix, delimiter) pairs (RFC 2342)."""
 
@@ -253,7 +254,7 @@ class Namespace:
     shared: tuple[tuple[bytes, str | None], ...]
 
 
-@dataclass(slots=True)
+@record
 class Other:
     """An untagged answer this program has no use for; a number before the name comes first in `values`."""
 
@@ -261,7 +262,7 @@ class Other:
     values: tuple[Value, ...]
 
 
-@dataclass(slots=True)
+@record
 class Unparsed:
     """A line that is no IMAP or not understood; the stream goes on after it."""
 

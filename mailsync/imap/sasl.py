@@ -16,15 +16,16 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mailsync.errors import ProtocolError
+from mailsync.record import record
 
 _TOKEN = re.compile(r"[!-~]+")
 _STATUS = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
-@dataclass(slots=True)
+@record
 class Exchange:
     """One attempt of one mechanism. `at_once`: what it says first may go with the command (RFC 4959)."""
 

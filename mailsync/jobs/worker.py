@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from mailsync.errors import MailsyncError, StoreError
+from mailsync.record import record
 from mailsync.store import jobs
 from mailsync.store.database import Store
 
@@ -21,7 +21,7 @@ RETRY_SECONDS = 0.5
 """For writing to the queue itself; each attempt waits longer than the one before."""
 
 
-@dataclass(slots=True)
+@record
 class Outcome:
     """What a handler gives back: its document, and whether the job did all it was asked for."""
 
@@ -31,7 +31,7 @@ class Outcome:
     hint: str | None = None
 
 
-@dataclass(slots=True)
+@record
 class Running:
     """A job at work. `stopping` turns true when it should end at the next step."""
 

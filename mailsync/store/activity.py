@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from mailsync.record import record
 
 UIDS_LENGTH = 4000
 """Characters of a sequence set worth keeping: who would read more looks at the rows themselves."""
@@ -14,7 +15,7 @@ KEPT = 10_000
 _COLUMNS = "seq, at, account, folder, type, count, bytes, uids, detail"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Entry:
     """One happening. `type`: new, flags, removed, folder_added, folder_removed, error, state, note, doubt
     (an answer of the server's that was not believed before a second one).

@@ -12,12 +12,12 @@ import contextlib
 import hashlib
 import sqlite3
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 import zstandard
 
 from mailsync.errors import StoreError
+from mailsync.record import record
 
 LEVEL = 1
 SAMPLES = 600
@@ -30,7 +30,7 @@ _local = threading.local()
 _sha256 = hashlib.sha256
 
 
-@dataclass(slots=True)
+@record
 class Packed:
     """Messages ready to be written: parallel lists of SHA-256 digests, raw sizes (bytes) and zstd frames.
 

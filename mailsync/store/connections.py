@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from mailsync.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Row:
     """One connection; times in Unix seconds.
 

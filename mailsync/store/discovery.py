@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from mailsync.record import record
 from mailsync.store import messages
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Sample:
     """A mirrored message by which a folder is known again: `content` is the id of its bytes."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from mailsync.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Folder:
     """A folder as stored. `raw_name` is the name on the wire; the checkpoint fields are None before a first sync."""
 
@@ -34,7 +35,7 @@ class Folder:
     mailboxid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Checkpoint:
     """The server's numbers that a finished sync covers (of the EXAMINE that preceded its questions)."""
 

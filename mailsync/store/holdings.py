@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from mailsync.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class FlagText:
     """UIDs by flag; `unseen` are those without `\\Seen`. `keywords` has one entry a combination, joined by a space."""
 

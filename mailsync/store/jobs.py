@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from typing import Any
 
 from mailsync.model import JobStatus
+from mailsync.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Job:
     """A job as stored. `result` is the document its handler produced, with the `exit_code` for a command."""
 

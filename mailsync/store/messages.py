@@ -9,15 +9,16 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import repeat
 
 from mailsync.errors import StoreError
+from mailsync.record import record
 from mailsync.store import contents, reunion
 from mailsync.store.codec import Packed
 
 
-@dataclass(slots=True)
+@record
 class Arrivals:
     """Fetched messages: parallel lists, one entry a message."""
 
@@ -32,7 +33,7 @@ class Arrivals:
     threadids: list[str | None] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@record
 class Known:
     """What the mirror holds of a folder, by ascending UID: parallel sequences."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from mailsync.record import record
 
 CERTIFICATE = "tls_not_after"
 """The finding when the server's TLS certificate ends, in Unix seconds."""
@@ -14,7 +15,7 @@ THROTTLED = "throttled"
 """The finding that a server asked for a pause: its words, valid for as long."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Finding:
     """One thing learned; times in Unix seconds. What `value` may be is up to whoever probed."""
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from mailsync.record import record
 from mailsync.store import messages
 
 TOO_LARGE = "too large"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Withheld:
     """Where the bytes of a message are that were left on the server."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from mailsync.record import record
 
 KEPT_DAYS = 400
 """A year and a little, so that the same month of two years can be compared."""
@@ -37,7 +38,7 @@ def received(connection: sqlite3.Connection, account_id: int, at: float) -> int:
     return int(row[0]) if row else 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Standing:
     """A folder on the server against its mirror: messages and bytes, the server's bytes where it tells them."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from mailsync.record import record
 from mailsync.store.activity import Entry
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Arrived:
     """A message by its row: subject and sender are None as long as its header has not been read."""
 

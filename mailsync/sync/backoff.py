@@ -8,8 +8,10 @@ One account has one back-off, whoever failed: a schedule and three monitors that
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
+
+from mailsync.record import record
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
@@ -19,7 +21,7 @@ JITTER = 0.25
 """Each pause is this much longer or shorter at random, so that accounts do not come back in step."""
 
 
-@dataclass(slots=True)
+@record
 class Backoff:
     """The pauses of one account. Times in Unix seconds."""
 

@@ -8,8 +8,9 @@ out hour by hour, so that new mail, which is always fetched first, does not wait
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from mailsync.record import record
 
 MARGIN = 0.05
 """The share of the allowance that a sync leaves untouched."""
@@ -19,7 +20,7 @@ HOUR = 3600.0
 DAY = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Progress:
     """How far a mirror is. `oldest` is the INTERNALDATE (Unix seconds) down to which everything is there, newest
     first; None when nothing is under way. `rest` are the bytes still to come, about; `held` messages are there."""
@@ -29,7 +30,7 @@ class Progress:
     held: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Budget:
     """`daily` bytes a UTC day, None without a limit."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
 from mailsync.model import FolderResult
+from mailsync.record import record
 from mailsync.store import accounts, activity, folders, messages, quarantine
 from mailsync.store.database import Store
 from mailsync.sync.download import Download
@@ -18,7 +18,7 @@ from mailsync.sync.questions import PIECE, Questions
 from mailsync.sync.scope import Scope
 
 
-@dataclass(slots=True)
+@record
 class Carrier:
     """The hands of one folder's sync; what it did is added to `result`. `scope` is the selection of messages."""
 

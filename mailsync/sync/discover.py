@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mailsync.config.models import AccountConfig
 from mailsync.config.selection import is_selected
 from mailsync.errors import ConfigError, FolderDoubt, MailsyncError, NotFound
 from mailsync.imap.session import Listed, Session
+from mailsync.record import record
 from mailsync.store import activity, discovery, folders, messages, probes, quarantine
 from mailsync.store.database import Store
 from mailsync.store.folders import Folder
@@ -31,7 +32,7 @@ GMAIL_FOLDERS = ("\\All", "\\Junk", "\\Trash")
 """Every message of a Gmail account is in exactly one of these."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Chosen:
     """A folder to be synced; its row has the id 0 where a dry run has made none."""
 
@@ -43,7 +44,7 @@ class Chosen:
     """Its messages were selected otherwise by the last sync; or a dry run found it under a new name."""
 
 
-@dataclass(slots=True)
+@record
 class Found:
     """What LIST came to."""
 
@@ -55,7 +56,7 @@ class Found:
     """Gone from the server or no longer selected: their rows were removed, or would be."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Discovery:
     """Looks what folders an account has and notes it in the store."""
 
@@ -150,7 +151,7 @@ class Discovery:
         return list(vanished)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Change:
     """What a look at the folders changes in the store, in one transaction."""
 

@@ -12,12 +12,13 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mailsync.errors import FolderDoubt, Interrupted
 from mailsync.imap.session import Mailbox, Session
 from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
 from mailsync.model import FolderResult
+from mailsync.record import record
 from mailsync.store import certificates, folders
 from mailsync.store.database import Store
 from mailsync.sync import download, guard, plan
@@ -43,7 +44,7 @@ QUIET_SCAN_SECONDS = 86_400.0
 and for one that does not."""
 
 
-@dataclass(slots=True)
+@record
 class FolderSync:
     """The sync of one folder; keep it across reconnects, it remembers what made the connection fail.
 

@@ -18,11 +18,12 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mailsync.imap.connect import certificate_ends
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
+from mailsync.record import record
 from mailsync.store import accounts, probes, traffic
 from mailsync.store.database import Store
 from mailsync.store.probes import CERTIFICATE, QUIRKS
@@ -42,7 +43,7 @@ def off(capabilities: list[str], why: str) -> str:
     return f"{','.join(capabilities)} off: {why}"
 
 
-@dataclass(slots=True)
+@record
 class Knowledge:
     """The findings about one account's server; `load` once, then in step with the store."""
 

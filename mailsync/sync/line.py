@@ -7,8 +7,9 @@ On a line slower than the server deflates it is gain, about half the time.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Literal
+
+from mailsync.record import record
 
 SLOW_RATE = 4_000_000
 """Bytes a second. Below this a line is worth the server's work."""
@@ -23,7 +24,7 @@ BUSY_RATE = 16_000
 Setting = Literal["auto"] | bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Line:
     """What is known of the way to a server: seconds of a round trip at sign-in (None before the first), and the
     highest bytes a second seen while it was busy (None as long as that is too little for a verdict)."""
@@ -53,7 +54,7 @@ class Line:
             return cls()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Choice:
     """Whether to compress, and one line that says why."""
 

@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mailsync.errors import StoreError
 from mailsync.imap.names import decode_name
 from mailsync.imap.session import Session
+from mailsync.record import record
 from mailsync.store import connections, traffic
 from mailsync.store.database import Store
 from mailsync.sync.line import Gauge
@@ -27,7 +27,7 @@ QUIET_SECONDS = 4.0
 """Between two counts while none do."""
 
 
-@dataclass(slots=True)
+@record
 class Tracked:
     """A session with what was written of it."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.model import Strategy
+from mailsync.record import record
 
 FlagState = tuple[int, str]
 """System flag bits and keywords, as `model.split_flags` gives them."""
@@ -33,7 +34,7 @@ FEW = 90
 """Messages whose flags are told by FETCH in no more bytes than by half a dozen searches."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Numbers:
     """The numbers of a folder: as a checkpoint of ours, or as EXAMINE or STATUS tell them. None is not known."""
 
@@ -43,7 +44,7 @@ class Numbers:
     messages: int
 
 
-@dataclass(slots=True)
+@record
 class Changes:
     """What the mirror lacks (`fetch`), holds with other flags (`reflag`) and holds too much (`remove`)."""
 
@@ -55,7 +56,7 @@ class Changes:
         return bool(self.fetch or self.reflag or self.remove)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Choice:
     """A strategy, and why that one, in a clause."""
 
@@ -139,7 +140,7 @@ _KEYWORD = re.compile(r"[A-Za-z0-9$_.:+/=#@&!;,'<>?|~^`-]{1,200}")
 """Keywords that can be searched for as they are: an atom (RFC 3501 section 9)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class FlagSets:
     """The mirror's flags of a folder as sets: `unseen` is the complement of `\\Seen`, `keywords` are in lower case."""
 
@@ -151,7 +152,7 @@ class FlagSets:
     keywords: dict[str, UidSet]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Question:
     """A search, and what it finds if no flag has changed."""
 

@@ -8,12 +8,12 @@ costs no Python per message.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from mailsync.errors import CommandRefused, FolderDoubt, ProtocolError
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Mailbox, Session
 from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
+from mailsync.record import replace
 from mailsync.store import folders, holdings, quarantine
 from mailsync.store.database import Store
 from mailsync.sync import guard, plan

@@ -7,11 +7,11 @@ gone back, and a sample of messages is under the same UIDs: many servers give ev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from mailsync.errors import MailsyncError
 from mailsync.imap.session import Listed, Session
 from mailsync.imap.uidset import UidSet
+from mailsync.record import record, replace
 from mailsync.store import contents, discovery
 from mailsync.store.database import Store
 from mailsync.store.folders import Folder
@@ -25,7 +25,7 @@ LOOKS = 60
 BATCH_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Renamed:
     """A mirrored folder and the name it has now."""
 

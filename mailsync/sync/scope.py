@@ -11,7 +11,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 from mailsync.config.models import MessagesConfig
@@ -19,6 +19,7 @@ from mailsync.errors import CommandRefused, FolderDoubt, ProtocolError, QueryErr
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
 from mailsync.model import FolderResult, split_flags
+from mailsync.record import record
 from mailsync.store import activity, folders, holdings, messages, quarantine, selection
 from mailsync.store.database import Store
 from mailsync.sync import internaldate
@@ -44,7 +45,7 @@ def fingerprint(limits: MessagesConfig) -> str:
     return json.dumps([limits.newer_than, limits.max_size, limits.skip_query])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Narrowed:
     """A set of UIDs in three parts."""
 
@@ -55,7 +56,7 @@ class Narrowed:
     """Not to be mirrored."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Reselected:
     """What a changed selection means for the rows of a folder."""
 
@@ -65,7 +66,7 @@ class Reselected:
     """Listed without their bytes until now, which are wanted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Scope:
     """The selection of messages for one folder. `addresses` are the account's own, `now` gives Unix seconds."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mailsync.imap.responses import Fetch
 from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.model import split_flags
+from mailsync.record import record
 from mailsync.sync.plan import FlagState
 
 
-@dataclass(slots=True)
+@record
 class Told:
     """What FETCH told of flags: all UIDs, and those with flags by state."""
 

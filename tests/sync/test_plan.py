@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
 from mailsync.model import Flag, flag_names, split_flags
+from mailsync.record import replace
 from mailsync.sync import plan
 from mailsync.sync.plan import Changes, FlagSets, FlagState, Numbers, arrivals_only, choose, compare
 
