@@ -228,6 +228,7 @@ class Store:
 
     def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Operation, Future[Any], bool]]) -> None:
         durable = any(item[2] for item in batch)
+        alone = len(batch) == 1  # a savepoint keeps every page that is changed after it as it was, in memory
         done: list[tuple[Future[Any], Any]] = []
         try:
             if durable:
@@ -236,20 +237,24 @@ class Store:
             for function, future, _ in batch:
                 if not future.set_running_or_notify_cancel():
                     continue
-                connection.execute("SAVEPOINT one")
+                if not alone:
+                    connection.execute("SAVEPOINT one")
                 try:
                     result = function(connection)
                 except Exception as error:
                     if not connection.in_transaction:
                         raise  # a full or broken disk: SQLite has given up the whole transaction
-                    connection.execute("ROLLBACK TO one")
-                    connection.execute("RELEASE one")
+                    connection.execute("ROLLBACK" if alone else "ROLLBACK TO one")
+                    if not alone:
+                        connection.execute("RELEASE one")
                     refused = isinstance(error, sqlite3.OperationalError)
                     future.set_exception(self._refused(error) if refused else error)
                 else:
-                    connection.execute("RELEASE one")
+                    if not alone:
+                        connection.execute("RELEASE one")
                     done.append((future, result))
-            connection.execute("COMMIT")
+            if connection.in_transaction:
+                connection.execute("COMMIT")
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
