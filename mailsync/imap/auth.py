@@ -41,6 +41,12 @@ _FOR_GOOD = frozenset({"403", "insufficient_scope"})
 """What a token is refused for that another one of the same kind would be refused for, too."""
 
 
+class NoMailbox(SignInFailed):
+    """The server knows who signs in and has no mailbox for them."""
+
+    hint = "check that the account has a mailbox and a licence, and that IMAP is switched on for it"
+
+
 class TokenRefused(SignInFailed):
     """The server refused the access token."""
 
@@ -78,14 +84,11 @@ async def sign_in(
     return _judged(answer, [secret, *exchange.said], exchange)
 
 
-def no_mailbox(answer: Tagged) -> SignInFailed | None:
+def no_mailbox(answer: Tagged) -> NoMailbox | None:
     """The error when the server knows who signs in and has nothing to open for them (Exchange), else None."""
     if "authenticated but not connected" not in answer.text.lower():
         return None
-    return SignInFailed(
-        "the server knows who signs in and has no mailbox for them",
-        hint="check that the account has a mailbox and a licence, and that IMAP is switched on for it",
-    )
+    return NoMailbox()
 
 
 def _protected(protocol: Protocol, endpoint: Endpoint, credential: Credential) -> None:

@@ -7,6 +7,7 @@ line with all of them as methods.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ class Line:
         self.round_trip = 0.0
         """Seconds from a question to its answer, the shortest seen at sign-in; 0 before."""
         self.mailbox: Mailbox | None = None
+        self.retires_at: float | None = None
+        """Unix seconds from which another connection should be used: the token that opened this one ends."""
         self.pushed = asyncio.Event()
         """Set when the server told something nobody had asked for."""
         self.states = States(self._told)
@@ -66,6 +69,10 @@ class Line:
     def closed(self) -> MailsyncError | None:
         """Why the session cannot be used any more, or None."""
         return self.protocol.closed
+
+    def remaining(self, at: float) -> float:
+        """Seconds for which this connection may still be used; 0 when it is time for another."""
+        return math.inf if self.retires_at is None else max(self.retires_at - at, 0.0)
 
     @property
     def bytes_received(self) -> int:

@@ -94,7 +94,9 @@ class Pool:
     async def _take(self) -> Session | None:
         while self._idle:
             session, since = self._idle.pop()
-            if session.closed is None and (0 <= self._now() - since <= STALE_SECONDS or await _answers(session)):
+            if not session.remaining(self._now()):
+                await session.logout()
+            elif session.closed is None and (0 <= self._now() - since <= STALE_SECONDS or await _answers(session)):
                 return session
         return None
 

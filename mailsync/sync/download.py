@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 
+from mailsync.errors import ConnectionLost
 from mailsync.imap.fetching import FetchStream
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
@@ -73,7 +74,12 @@ class Download:
         for _ in range(ATTEMPTS):
             if not wanted or self._stopping():
                 return
-            wanted -= await self._stream(session, (wanted - self._suspects).split(PIECE, newest_first=True), depth=2)
+            pieces = (wanted - self._suspects).split(PIECE, newest_first=True)
+            wanted -= await self._stream(session, self._timely(pieces, session), depth=2)
+            if wanted and not session.remaining(self._now()):
+                await session.logout()
+                self._on_the_way = []
+                raise ConnectionLost("the access token ends")
             suspects = wanted & self._suspects
             wanted -= await self._stream(session, suspects.split(1, newest_first=True), depth=1)
         if not wanted or self._stopping():
@@ -135,6 +141,10 @@ class Download:
             for uids in await asyncio.gather(*writes):
                 got |= uids
         return got
+
+    def _timely(self, pieces: Iterator[UidSet], session: Session) -> Iterator[UidSet]:
+        """Those to ask for before the connection is to be another one."""
+        return takewhile(lambda piece: session.remaining(self._now()) > 0, pieces)
 
     def _tracked(self, pieces: Iterator[UidSet], depth: int) -> Iterator[UidSet]:
         """Remembers the last `depth` pieces asked for: those are on their way when a connection dies."""
