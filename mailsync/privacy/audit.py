@@ -13,8 +13,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple
+
+from mailsync.record import record
 
 ACTIONS: dict[str, str] = {
     "audit_started": "the trail begins here",
@@ -36,6 +38,8 @@ ACTIONS: dict[str, str] = {
 
 GENESIS = "0" * 64
 """What the first row has for a previous hash."""
+TOLD = 100
+"""Breaks that a verdict names; the rest are counted."""
 _WORD = re.compile(r"[A-Za-z0-9_.:+-]{0,80}")
 """Text that a row may hold: names of our own vocabulary and digests, nothing that could be a sentence or an address."""
 
@@ -87,7 +91,7 @@ def pseudonym(key: bytes, address: str) -> str:
 What = Literal["altered", "missing", "inserted", "replaced", "counter"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Break:
     """Where the chain is broken: `count` rows from `seq` on."""
 
@@ -110,7 +114,7 @@ class Break:
         return f"rows {self.seq} to {self.seq + self.count - 1} are missing"
 
 
-@dataclass(slots=True)
+@record
 class Chain:
     """Follows the rows in ascending order; holds the last one only."""
 
@@ -142,3 +146,20 @@ class Chain:
             yield Break(self._last + 1, "missing", max(issued, 1) - self._last)
         elif self._last > issued:
             yield Break(self._last, "counter")
+
+
+@record
+class Verdict:
+    """What verification found. `breaks` are the first of `broken`; `expected_at` is the row of the expected hash."""
+
+    rows: int = 0
+    head: str = GENESIS
+    broken: int = 0
+    breaks: list[Break] = field(default_factory=list)
+    expected_at: int | None = None
+
+    def add(self, found: Iterator[Break]) -> None:
+        for one in found:
+            self.broken += 1
+            if len(self.breaks) < TOLD:
+                self.breaks.append(one)

@@ -23,16 +23,17 @@ REQUIRED = (MAILBOX_ACCESS, EMAIL_READ)
 """Without these an account is not synced."""
 
 
-def missing(granted: Iterable[str]) -> list[str]:
-    """The required scopes that are not among `granted`."""
-    return [scope for scope in REQUIRED if scope not in set(granted)]
+def missing(granted: Iterable[str], scopes: Iterable[str] = REQUIRED) -> list[str]:
+    """Those of `scopes` that are not among `granted`."""
+    held = set(granted)
+    return [scope for scope in scopes if scope not in held]
 
 
-def require(account: str, granted: Iterable[str]) -> None:
-    """Raises ConsentMissing, with the command that grants it, unless an account may be synced."""
-    scopes = missing(granted)
-    if scopes:
+def require(account: str, granted: Iterable[str], scopes: Iterable[str] = REQUIRED) -> None:
+    """Raises ConsentMissing, with the command that grants it, unless `scopes` are granted."""
+    lacking = missing(granted, scopes)
+    if lacking:
         raise ConsentMissing(
-            f"consent is missing: {', '.join(scopes)}",
-            hint=f"run: mailsync consent grant {account} {' '.join(scopes)}",
+            f"consent is missing: {', '.join(lacking)}",
+            hint=f"run: mailsync consent grant {account} {' '.join(lacking)}",
         )

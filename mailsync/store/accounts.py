@@ -39,6 +39,20 @@ def needs_login(connection: sqlite3.Connection, name: str) -> bool:
     return row is not None and row[0] == "needs_login"
 
 
+def needs_consent(connection: sqlite3.Connection, name: str) -> bool:
+    """True after work that consent was missing for, until something is done again."""
+    row = connection.execute("SELECT state FROM accounts WHERE name = ?", (name,)).fetchone()
+    return row is not None and row[0] == "needs_consent"
+
+
+def resume(connection: sqlite3.Connection, name: str, at: float) -> bool:
+    """What needed consent has it again; False where nothing needed it."""
+    if not needs_consent(connection, name):
+        return False
+    set_state(connection, name, "disconnected", at)
+    return True
+
+
 def resumes_at(connection: sqlite3.Connection, name: str) -> float | None:
     """When an account that backs off is tried again by itself (Unix seconds); None for one that does not."""
     row = connection.execute("SELECT resumes_at FROM accounts WHERE name = ?", (name,)).fetchone()

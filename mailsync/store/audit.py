@@ -10,20 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mailsync.errors import StoreError
 from mailsync.privacy import audit
-from mailsync.privacy.audit import Break, Chain, Row
+from mailsync.privacy.audit import Chain, Row, Verdict
 
 KEY_NAME = "audit.key"
 KEY_BYTES = 32
-TOLD = 100
-"""Breaks that a verdict names; the rest are counted."""
 _COLUMNS = "seq, at, actor, action, account, address, outcome, detail, previous, hash"
 
 
@@ -73,6 +69,15 @@ def named(connection: sqlite3.Connection, account: str) -> str:
     return audit.pseudonym(key(connection), account) if "@" in account else account
 
 
+def last(connection: sqlite3.Connection, account: str, action: str) -> Row | None:
+    """The newest row of an action on an account."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM audit_log WHERE account = ? AND action = ? ORDER BY seq DESC LIMIT 1",
+        (named(connection, account), action),
+    ).fetchone()
+    return Row(*row) if row else None
+
+
 def listing(
     connection: sqlite3.Connection,
     *,
@@ -93,23 +98,6 @@ def listing(
     values = [value for _, value in conditions]
     rows = connection.execute(f"SELECT {_COLUMNS} FROM audit_log {where} ORDER BY seq DESC LIMIT ?", (*values, limit))
     return [Row(*row) for row in rows][::-1]
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What verification found. `breaks` are the first of `broken`; `expected_at` is the row of the expected hash."""
-
-    rows: int = 0
-    head: str = audit.GENESIS
-    broken: int = 0
-    breaks: list[Break] = field(default_factory=list)
-    expected_at: int | None = None
-
-    def add(self, found: Iterator[Break]) -> None:
-        for one in found:
-            self.broken += 1
-            if len(self.breaks) < TOLD:
-                self.breaks.append(one)
 
 
 def verify(connection: sqlite3.Connection, expected: str = "") -> Verdict:

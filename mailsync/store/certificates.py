@@ -18,10 +18,10 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
+from mailsync.record import record
 from mailsync.store import onestep
 
 CHUNK_BITS = 8
@@ -36,7 +36,7 @@ Standing = Literal["none", "matches", "outdated", "differs"]
 """How the rows of a folder stand to its certificate. outdated: something was stored or let go since, as it may."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Certificate:
     """A row; `exceptions` and `chunks` as stored."""
 
@@ -260,6 +260,18 @@ def note_verified(connection: sqlite3.Connection, folder_id: int, at: float, *, 
     connection.execute(
         "UPDATE certificates SET verified_at = ?, deep = ? WHERE folder_id = ?", (at, int(deep), folder_id)
     )
+
+
+def digest(connection: sqlite3.Connection, account_id: int) -> str:
+    """SHA-256, in hex, of a line `<folder id> <UIDVALIDITY> <uids_digest> <contents_digest>` for each certificate of
+    an account, by ascending id."""
+    rows = connection.execute(
+        """SELECT folder_id, c.uidvalidity, uids_digest, contents_digest FROM certificates c
+           JOIN folders f ON f.id = folder_id WHERE account_id = ? ORDER BY folder_id""",
+        (account_id,),
+    )
+    lines = "".join(" ".join(map(str, row)) + "\n" for row in rows)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def standing(connection: sqlite3.Connection, folder_id: int) -> Standing:

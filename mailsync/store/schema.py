@@ -6,10 +6,7 @@ whether there is anything to do, so the ordinary start does not even import sqli
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
-
-from mailsync.store import audit
 
 if TYPE_CHECKING:
     import sqlite3
@@ -300,6 +297,7 @@ CREATE TABLE audit_log (
     previous TEXT NOT NULL,
     hash TEXT NOT NULL
 );
+CREATE INDEX audit_log_by_account ON audit_log (account, action);
 CREATE TRIGGER audit_log_is_not_changed BEFORE UPDATE ON audit_log BEGIN
     SELECT raise(ABORT, 'audit_log is append-only'); END;
 CREATE TRIGGER audit_log_is_not_cut BEFORE DELETE ON audit_log BEGIN
@@ -312,7 +310,11 @@ WHEN new.seq <= coalesce((SELECT max(seq) FROM audit_log), 0) BEGIN
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply every migration that `connection`'s database lacks; each in a transaction of its own."""
+    import time
+
     import sqlite_utils
+
+    from mailsync.store import audit
 
     migrations = sqlite_utils.Migrations("mailsync")
     before = int(connection.execute("PRAGMA user_version").fetchone()[0])
