@@ -17,6 +17,7 @@ def add(
     at: float,
 ) -> None:
     """Set messages aside, or count one more attempt on those already here."""
+    newest = _newest(connection)
     connection.executemany(
         """INSERT INTO quarantine (account_id, folder_id, uidvalidity, uid, stage, error, created_at, last_attempt_at)
            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
@@ -24,10 +25,12 @@ def add(
            DO UPDATE SET attempts = attempts + 1, last_attempt_at = excluded.last_attempt_at, error = excluded.error""",
         ((account_id, folder_id, uidvalidity, uid, stage, error, at) for uid in uids),
     )
+    _note(connection, newest, stage, at)
 
 
 def add_content(connection: sqlite3.Connection, content_id: int, stage: str, error: str, at: float) -> None:
     """Set aside a stored message that a pipeline stage could not digest, for each folder it is in."""
+    newest = _newest(connection)
     connection.execute(
         """INSERT INTO quarantine (account_id, folder_id, uidvalidity, uid, content_id, stage, error, created_at,
                                    last_attempt_at)
@@ -37,6 +40,24 @@ def add_content(connection: sqlite3.Connection, content_id: int, stage: str, err
            DO UPDATE SET attempts = attempts + 1, last_attempt_at = excluded.last_attempt_at, error = excluded.error""",
         (content_id, stage, error, at),
     )
+    _note(connection, newest, stage, at)
+
+
+def _newest(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM quarantine").fetchone()[0])
+
+
+def _note(connection: sqlite3.Connection, newest: int, stage: str, at: float) -> None:
+    """Put on record what was set aside for the first time: the entries after `newest`."""
+    from mailsync.store import audit
+
+    rows = connection.execute(
+        """SELECT a.name, count(*) FROM quarantine q JOIN accounts a ON a.id = q.account_id
+           WHERE q.id > ? GROUP BY a.id""",
+        (newest,),
+    )
+    for account, number in rows.fetchall():
+        audit.record(connection, "quarantined", at=at, account=account, count=number, stage=stage)
 
 
 _DUE = "stage = 'fetch' AND resolved_at IS NULL AND last_attempt_at + 60.0 * (1 << min(attempts - 1, 12)) <= ?"

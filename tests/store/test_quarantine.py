@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailsync.store import accounts, folders, messages, quarantine
+from mailsync.store import accounts, audit, folders, messages, quarantine
 from mailsync.store.database import Store
 
 MINUTE = 60.0
@@ -37,6 +37,9 @@ def test_an_entry_a_message_with_its_attempts(connection: sqlite3.Connection) ->
     assert quarantine.count(connection) == 2
     rows = connection.execute("SELECT uid, attempts, error, created_at, last_attempt_at FROM quarantine ORDER BY uid")
     assert [tuple(row) for row in rows] == [(3, 2, "second", 0.0, 90.0), (4, 1, "first", 0.0, 0.0)]
+    aside(connection, [3, 9], 95.0)
+    recorded = [(row.account, row.detail) for row in audit.listing(connection, action="quarantined")]
+    assert recorded == [("work", '{"count":2,"stage":"fetch"}'), ("work", '{"count":1,"stage":"fetch"}')]
 
 
 def test_each_attempt_doubles_the_wait(connection: sqlite3.Connection) -> None:
