@@ -78,7 +78,6 @@ def test_the_last_sync_is_the_last_good_one(connection: sqlite3.Connection) -> N
 
 
 def test_consents_are_given_taken_and_given_again(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN")
     consents.grant(connection, "work", ["email_read", "mailbox_access"], 1.0)
     consents.grant(connection, "work", ["email_read"], 2.0)  # changes nothing
     consents.revoke(connection, "work", ["email_read", "mailbox_modify"], 3.0)
