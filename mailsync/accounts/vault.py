@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 from mailsync.accounts import keyrings
 from mailsync.errors import SecretsUnavailable
 from mailsync.privacy.files import Exposed, private_folder, read_private, write_private
+from mailsync.privacy.hardening import seal
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -45,6 +46,7 @@ class Vault:
         self.folder = folder
         self.kind: Kind = kind
         self._key: bytes | None = None
+        seal()
 
     def password(self, name: str) -> str | None:
         """The password stored for an account, None without one."""

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mailsync.config.paths import exposed
 from mailsync.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def load_config(path: Path, *, missing_ok: bool = False) -> Config:
     """Read and check config.toml; with `missing_ok`, a file that is not there is a configuration without accounts.
 
     Raises ConfigError with file, line and key. A file that names commands must belong to the user (or to root) and be
-    writable by nobody else, since whoever writes it runs programs as the user.
+    writable by nobody else, nor may its folders, since whoever writes it runs programs as the user.
     """
     from mailsync.config import checks
     from mailsync.config.models import Config
@@ -110,6 +111,8 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(f"{path} names commands and is writable by others", hint=f"run: chmod go-w {path}")
+    if (found := exposed(path)) is not None:
+        raise ConfigError(f"{path} names commands, and {found[0]}", hint=found[1])
 
 
 def _first(path: Path, text: str, found: list[Problem]) -> ConfigError:

@@ -28,6 +28,14 @@ def private_folder(path: Path) -> bool:
     return True
 
 
+def private_file(path: Path) -> None:
+    """Take away what others may do with a file of the user's, if there is one. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        status = path.stat()
+        if status.st_mode & OTHERS and status.st_uid == os.geteuid():
+            path.chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Replace the file at `path`: whoever reads it, and whenever this is killed, it is the old or the new one.
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mailsync.errors import NewerSchema, StoreError
+from mailsync.privacy.files import private_file
 from mailsync.store import contents, schema
 from mailsync.store.codec import Codec
 
@@ -289,6 +290,8 @@ def _prepare(path: Path) -> None:
     """Create or migrate the file at `path` so that it has this program's schema."""
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    for one in path.parent.glob(f"{FILE_NAME}*"):
+        private_file(one)  # a copy that was put back may be open to others; the WAL is as open as the database
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         version = _version(connection)

@@ -209,6 +209,26 @@ def test_a_file_that_runs_commands_belongs_to_the_user(tmp_path: Path, monkeypat
         load_config(path)
 
 
+def test_nobody_else_may_put_another_file_in_its_place(tmp_path: Path) -> None:
+    text = WORK + 'password_command = ["pass"]\n'
+    above, real, link = tmp_path / "above", tmp_path / "above" / "real", tmp_path / "link.toml"
+    real.mkdir(parents=True)
+    link.symlink_to(written(real, text))
+    load_config(link)
+    for folder, mode in ((real, 0o770), (above, 0o777), (tmp_path, 0o702)):
+        folder.chmod(mode)
+        with pytest.raises(ConfigError, match="is writable by others") as caught:
+            load_config(link)
+        assert caught.value.hint == f"run: chmod go-w {folder}"
+        folder.chmod(mode | 0o1000)  # sticky, as /tmp is
+        load_config(link)
+        folder.chmod(0o700)
+    if os.geteuid() == 0:
+        os.chown(real, 4242, -1)
+        with pytest.raises(ConfigError, match="real belongs to another user"):
+            load_config(link)
+
+
 def test_certificates_are_found_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("x")
     account = loaded(tmp_path, WORK + 'tls_ca_file = "ca.pem"\n').accounts["work"]

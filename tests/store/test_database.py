@@ -50,6 +50,17 @@ def test_a_new_file_is_private_and_of_this_version(store: Store) -> None:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
+def test_a_copy_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:
+    Store.open(tmp_path).close()
+    for name in (FILE_NAME, f"{FILE_NAME}.v1.bak"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o644)
+    store = Store.open(tmp_path)
+    store.write(add(1)).result()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    store.close()
+
+
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
     path = tmp_path / FILE_NAME
