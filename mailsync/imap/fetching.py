@@ -15,7 +15,8 @@ from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.text import safe_text
 
 OVERHEAD = 200
-"""Bytes a message without a body is counted as, so that flags alone come in bounded batches too."""
+"""Bytes a message without a body is counted as, so that flags alone come in bounded batches too. As many for each
+section of one."""
 
 
 class FetchStream:
@@ -60,6 +61,8 @@ class FetchStream:
             return False
         self._ready.append(response)
         self._ready_bytes += OVERHEAD + (len(response.body) if response.body is not None else 0)
+        for text in response.sections.values():
+            self._ready_bytes += OVERHEAD + len(text or b"")
         if self._ready_bytes >= self._batch_bytes:
             self._wake.set()
             if self._ready_bytes >= 2 * self._batch_bytes:

@@ -135,6 +135,11 @@ class UidSet:
         return cls._of(*_runs(sorted(uids)))
 
     @classmethod
+    def ascending(cls, uids: Sequence[int]) -> UidSet:
+        """A set of single numbers in ascending order, read a piece at a time: for a folder's worth in an array."""
+        return cls._assembled(_runs(list(uids[at : at + _PIECE // 8])) for at in range(0, len(uids), _PIECE // 8))
+
+    @classmethod
     def _assembled(cls, parts: Iterable[tuple[list[int], list[int]]]) -> UidSet:
         starts, ends = array("I"), array("I")
         for lows, highs in parts:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from mailsync.store import contents, messages, reunion
+
+PORTION = 2000
+"""Rows that a statement changes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,31 +139,75 @@ def rows(connection: sqlite3.Connection, folder_id: int, above: int, limit: int)
     return [Row(*row) for row in found]
 
 
-Rekeyed = tuple[int, int, int, str, str | None, str | None]
-"""(messages.id, new UID, system flags, keywords, EMAILID, THREADID)."""
+@dataclass(slots=True)
+class Rekeyed:
+    """Rows under a new UIDVALIDITY, in order of their old UIDs: parallel sequences, and by index what few rows need."""
+
+    ids: Sequence[int]
+    old: Sequence[int]
+    new: Sequence[int]
+    state: Callable[[int], tuple[int, str]]
+    """System flag bits and keywords."""
+    names: Callable[[int], tuple[str | None, str | None]] | None
+    """EMAILID and THREADID; None where the server has none."""
 
 
-def rekey(
-    connection: sqlite3.Connection, folder_id: int, rekeyed: Callable[[], Iterable[Rekeyed]], at: float
-) -> tuple[int, int]:
+def rekey(connection: sqlite3.Connection, folder_id: int, rows: Rekeyed, at: float) -> tuple[int, int]:
     """Give these rows their new UIDs in place; all others of the folder are removed as of the old UIDVALIDITY.
 
     Returns (rows whose flags changed, rows removed). The caller moves the folder to the new UIDVALIDITY after it.
-    Statements a row, since one statement for all would hold all rows in memory.
+    Statements a row and portions of rows, since SQLite would keep every page that one statement for all of them changes
+    in memory.
     """
-    changed = connection.executemany(
-        f"""UPDATE messages SET flags = ?2, keywords = ?3
-            WHERE id = ?1 AND folder_id = {folder_id:d} AND (flags <> ?2 OR keywords <> ?3)""",
-        ((row[0], row[2], row[3]) for row in rekeyed()),
-    ).rowcount
-    # By way of negative numbers: new UIDs overlap the old ones, and no row may have the UID of another for a moment.
-    connection.executemany(
-        f"""UPDATE messages SET uid = -?2, modseq = NULL, emailid = coalesce(?3, emailid),
-                   threadid = coalesce(?4, threadid) WHERE id = ?1 AND folder_id = {folder_id:d}""",
-        ((row[0], row[1], row[4], row[5]) for row in rekeyed()),
+    gone = array("I", _others(connection, folder_id, iter(rows.old)))
+    removed = sum(
+        messages.remove(connection, folder_id, gone[start : start + PORTION], at, "uidvalidity")
+        for start in range(0, len(gone), PORTION)
     )
-    lost = connection.execute("SELECT uid FROM messages WHERE folder_id = ? AND uid > 0", (folder_id,)).fetchall()
-    removed = messages.remove(connection, folder_id, (row[0] for row in lost), at, "uidvalidity")
-    connection.execute("UPDATE messages SET uid = -uid WHERE folder_id = ? AND uid < 0", (folder_id,))
+    where = f"WHERE id = ?1 AND folder_id = {folder_id:d}"
+    changed = connection.executemany(
+        f"UPDATE messages SET flags = ?2, keywords = ?3 {where} AND (flags <> ?2 OR keywords <> ?3)",
+        ((number, *rows.state(n)) for n, number in enumerate(rows.ids)),
+    ).rowcount
+    if rows.names is not None:
+        connection.executemany(
+            f"""UPDATE messages SET emailid = coalesce(?2, emailid), threadid = coalesce(?3, threadid) {where}
+                AND (coalesce(?2, emailid) IS NOT emailid OR coalesce(?3, threadid) IS NOT threadid)""",
+            ((number, *rows.names(n)) for n, number in enumerate(rows.ids)),
+        )
+    _in_portions(connection, "modseq = NULL", f"folder_id = {folder_id:d} AND modseq IS NOT NULL")
+    _renumber(connection, folder_id, rows)
     messages.recount(connection, folder_id)
     return max(changed, 0), removed
+
+
+def _others(connection: sqlite3.Connection, folder_id: int, kept: Iterator[int]) -> Iterator[int]:
+    """UIDs of the folder that are not among `kept`, which ascend."""
+    next_kept = next(kept, None)
+    for (uid,) in connection.execute("SELECT uid FROM messages WHERE folder_id = ? ORDER BY uid", (folder_id,)):
+        while next_kept is not None and next_kept < uid:
+            next_kept = next(kept, None)
+        if uid != next_kept:
+            yield uid
+
+
+def _renumber(connection: sqlite3.Connection, folder_id: int, rows: Rekeyed) -> None:
+    """The new UIDs. They overlap the old ones, and no row may have the UID of another for a moment: those that become
+    lower from below, those that become higher from above, and what is in the way of it by way of a negative number."""
+    ids, old, new = rows.ids, rows.old, rows.new
+    lower = ((ids[n], new[n]) for n in range(len(ids)) if new[n] < old[n])
+    higher = ((ids[n], new[n]) for n in reversed(range(len(ids))) if new[n] > old[n])
+    rest = chain(lower, higher)
+    where = f"WHERE id = ?1 AND folder_id = {folder_id:d}"
+    while portion := list(islice(rest, PORTION)):
+        moved = connection.executemany(f"UPDATE OR IGNORE messages SET uid = ?2 {where}", portion).rowcount
+        if moved != len(portion):
+            connection.executemany(f"UPDATE messages SET uid = -?2 {where} AND uid <> ?2", portion)
+    _in_portions(connection, "uid = -uid", f"folder_id = {folder_id:d} AND uid < 0")
+
+
+def _in_portions(connection: sqlite3.Connection, change: str, condition: str) -> None:
+    """Change all rows that meet the condition, and do not after it."""
+    portion = f"SELECT id FROM messages WHERE {condition} LIMIT {PORTION}"
+    while connection.execute(f"UPDATE messages SET {change} WHERE id IN ({portion})").rowcount:
+        continue

@@ -18,8 +18,10 @@ from typing import TypeAlias
 
 from mailsync.imap.responses import Fetch
 
-_FIELD = re.compile(rb"^message-id[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(rb"message-id[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE)
+_ALONE = re.compile(rb"message-id: ?([!-~]+)\r\n(?:\r\n)?\Z", re.IGNORECASE)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_LF = 0x0A
 SHARE = 0.02
 """Of the matches are verified by bytes, at least one."""
 MOST = 200
@@ -35,8 +37,20 @@ def mark(header: bytes) -> int:
 
     Several Message-IDs are none: servers differ in which of them they show.
     """
-    end = _HEADER_END.search(header)
-    found = _FIELD.findall(header, 0, end.end() if end else len(header))
+    alone = _ALONE.match(header)
+    if alone is not None:
+        return _number(alone[1])
+    end = header.find(b"\n\r\n")
+    short = header.find(b"\n\n", 0, end + 1 if end >= 0 else len(header))
+    block = header[: short + 2] if short >= 0 else header[: end + 3] if end >= 0 else header
+    lower = block.lower()
+    found = []
+    at = lower.find(b"message-id")
+    while at >= 0:
+        field = _FIELD.match(block, at) if at == 0 or block[at - 1] == _LF else None
+        if field is not None:
+            found.append(field[1])
+        at = lower.find(b"message-id", at + 1)
     words = b" ".join(found[0].split()) if len(found) == 1 else b""
     return _number(words) if words else 0
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
+from typing import NamedTuple
 
+from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.model import FolderResult, split_flags
@@ -26,13 +28,14 @@ from mailsync.sync.identity import Candidate, Match
 PIECE = 1000
 """Messages looked at in one round trip."""
 BATCH_BYTES = 1 << 20
+LOOK_BYTES = 1 << 18
+"""As `FetchStream` counts: some five hundred messages."""
 HEADERS = 50
 """Complete headers asked for at once."""
 MESSAGE_ID = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """What the server tells of one message short of its bytes; `mark` is that of its Message-ID, 0 for none."""
 
     uid: int
@@ -45,27 +48,36 @@ class Shown:
     mark: int
 
 
-async def look(session: Session, uids: UidSet | str) -> list[Shown]:
-    """Metadata of `uids` in the open folder; what the server does not tell enough of is absent."""
+_split = lru_cache(maxsize=4096)(split_flags)
+
+
+async def look(session: Session, uids: UidSet) -> list[Shown]:
+    """Metadata of `uids` in the open folder, each once; what the server does not tell enough of is absent."""
+    found = {one.uid: one async for batch in looks(session, uids.split(PIECE)) for one in batch}
+    return list(found.values())
+
+
+async def looks(session: Session, sets: Iterable[UidSet | str]) -> AsyncIterator[list[Shown]]:
+    """The same as it comes, a bounded number of messages at a time: in any order, and perhaps told twice."""
     items = f"UID FLAGS INTERNALDATE RFC822.SIZE {identity.items(session.capabilities)} {MESSAGE_ID}"
     honest = session.quirks.honest_size
-    found: dict[int, Shown] = {}
-    sets = uids.split(PIECE) if isinstance(uids, UidSet) else iter([uids])
-    async for batch in session.fetch(sets, " ".join(items.split()), BATCH_BYTES):
-        for answer in batch:
-            header = answer.section("BODY[HEADER.FIELDS")
-            if answer.uid is None or answer.flags is None or not (answer.sections or answer.extra):
-                continue
-            found[answer.uid] = Shown(
-                answer.uid,
-                *split_flags(answer.flags),
-                internaldate.parse(answer.internaldate),
-                answer.size if honest else None,
-                identity.emailid(answer),
-                identity.threadid(answer),
-                identity.mark(header) if header else 0,
-            )
-    return list(found.values())
+    async for batch in session.fetch(sets, " ".join(items.split()), LOOK_BYTES):
+        yield [one for answer in batch if (one := _shown(answer, honest=honest)) is not None]
+
+
+def _shown(answer: Fetch, *, honest: bool) -> Shown | None:
+    if answer.uid is None or answer.flags is None or not (answer.sections or answer.extra):
+        return None
+    header = answer.section("BODY[HEADER.FIELDS")
+    return Shown(
+        answer.uid,
+        *_split(answer.flags),
+        internaldate.parse(answer.internaldate),
+        answer.size if honest else None,
+        identity.emailid(answer),
+        identity.threadid(answer),
+        identity.mark(header) if header else 0,
+    )
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from sys import intern
 
 from mailsync.errors import FolderDoubt, StoreError
 from mailsync.imap.session import Session
@@ -23,62 +22,15 @@ from mailsync.model import FolderResult
 from mailsync.store import activity, contents, folders, identities, quarantine
 from mailsync.store.database import Store
 from mailsync.sync import guard, identity
-from mailsync.sync.identity import Pairs
-from mailsync.sync.moves import PIECE, Shown, look
+from mailsync.sync.moves import PIECE, look, looks
 from mailsync.sync.plan import Numbers
+from mailsync.sync.sides import Likeness, Ours, Theirs, compare
 
 ROWS = 2000
 """Rows of the mirror read at a time."""
 BATCH_BYTES = 4 << 20
 PROBES = 12
 """Messages whose identity is probed where UIDVALIDITY is known to tell nothing."""
-
-
-@dataclass(slots=True)
-class _Theirs:
-    """The folder as it is now, in order of UID; parallel sequences."""
-
-    uids: array[int] = field(default_factory=lambda: array("I"))
-    flags: array[int] = field(default_factory=lambda: array("B"))
-    keys: array[int] = field(default_factory=lambda: array("q"))
-    names: array[int] = field(default_factory=lambda: array("q"))
-    keywords: list[str] = field(default_factory=list)
-    emailids: list[tuple[str | None, str | None]] = field(default_factory=list)
-    """EMAILID and THREADID; empty where the server has none."""
-
-    def add(self, shown: list[Shown], *, named: bool) -> None:
-        for one in sorted(shown, key=lambda one: one.uid):
-            self.uids.append(one.uid)
-            self.flags.append(one.flags)
-            self.keywords.append(intern(one.keywords))
-            self.keys.append(identity.key(one.internaldate, one.size, one.mark))
-            self.names.append(identity.emailid_key(one.emailid or ""))
-            if named:
-                self.emailids.append((one.emailid, one.threadid))
-
-
-@dataclass(slots=True)
-class _Ours:
-    """The rows that have their bytes, in order of their old UIDs; parallel arrays."""
-
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    contents: array[int] = field(default_factory=lambda: array("q"))
-    keys: array[int] = field(default_factory=lambda: array("q"))
-    names: array[int] = field(default_factory=lambda: array("q"))
-
-
-def _pairs(theirs: _Theirs, ours: _Ours) -> Pairs:
-    """Indexes of what is the same in both: by EMAILID, and of the rest by date, size and Message-ID; the keys are gone
-    then."""
-    there, here = identity.join(theirs.names, ours.names, ours.contents)
-    for index in there:
-        theirs.keys[index] = 0
-    for index in here:
-        ours.keys[index] = 0
-    more_there, more_here = identity.join(theirs.keys, ours.keys, ours.contents)
-    for keys in (theirs.names, theirs.keys, ours.names, ours.keys):
-        del keys[:]
-    return there + more_there, here + more_here
 
 
 @dataclass(slots=True)
@@ -104,15 +56,15 @@ class Reset:
         counted = guard.resets(self.folder.resets, self.folder.reset_at, self.now())
         await self._believe(session, server.uidvalidity)
         theirs = await self._theirs(session)
-        ours = await self._ours(honest=session.quirks.honest_size)
-        pairs = _pairs(theirs, ours)
-        if pairs[0] and not await self._sample_holds(session, theirs, ours, pairs):
-            pairs, self.contradicted = (array("I"), array("I")), True
+        ours = await self._ours(named=theirs.named, honest=session.quirks.honest_size)
+        alike = compare(theirs, ours)
+        if alike and not await self._sample_holds(session, theirs, ours, alike):
+            alike, self.contradicted = Likeness(), True
         if dry_run:
-            self.result.deleted += self.folder.messages - len(pairs[0])
-            return UidSet.from_uids(theirs.uids) - UidSet.from_uids(theirs.uids[at] for at in pairs[0])
-        await self._write(theirs, ours, pairs, server.uidvalidity, counted)
-        return UidSet.from_uids(theirs.uids)
+            self.result.deleted += self.folder.messages - len(alike)
+            return UidSet.ascending(theirs.uids) - UidSet.from_uids(theirs.uids[at] for at in alike.there)
+        await self._write(theirs, ours, alike, server.uidvalidity, counted)
+        return UidSet.ascending(theirs.uids)
 
     async def _believe(self, session: Session, uidvalidity: int) -> None:
         """A second look has to agree; where the number went down, a look of another kind as well."""
@@ -127,22 +79,20 @@ class Reset:
                 hint="run the sync again later",
             )
 
-    async def _theirs(self, session: Session) -> _Theirs:
-        theirs = _Theirs()
-        named = bool(identity.items(session.capabilities))
+    async def _theirs(self, session: Session) -> Theirs:
+        theirs = Theirs(named=bool(identity.items(session.capabilities)))
         box = session.mailbox
         if box is None or not box.exists:
             return theirs
         listed = await session.search()
-        if len(listed) != box.exists:
-            theirs.add(await look(session, "1:*"), named=named)
-            return theirs
-        for piece in listed.split(PIECE * 4):
-            theirs.add([one for one in await look(session, piece) if one.uid in piece], named=named)
+        whole = len(listed) == box.exists
+        async for shown in looks(session, listed.split(PIECE) if whole else ["1:*"]):
+            theirs.add(one for one in shown if not whole or one.uid in listed)
+        theirs.settle()
         return theirs
 
-    async def _ours(self, *, honest: bool) -> _Ours:
-        ours = _Ours()
+    async def _ours(self, *, named: bool, honest: bool) -> Ours:
+        ours = Ours(named)
         above = 0
 
         def read(connection: sqlite3.Connection) -> tuple[list[identities.Row], dict[int, int]]:
@@ -155,16 +105,13 @@ class Reset:
                 return ours
             above = rows[-1].uid
             for row in rows:
-                ours.rows.append(row.id)
-                ours.contents.append(row.content)
-                ours.names.append(identity.emailid_key(row.emailid))
                 size = row.size if honest else None
-                ours.keys.append(identity.key(row.internaldate, size, marks.get(row.content, 0)))
+                ours.add(row, identity.key(row.internaldate, size, marks.get(row.content, 0)))
 
-    async def _sample_holds(self, session: Session, theirs: _Theirs, ours: _Ours, pairs: Pairs) -> bool:
+    async def _sample_holds(self, session: Session, theirs: Theirs, ours: Ours, alike: Likeness) -> bool:
         """A sample, fetched whole, has the bytes that the mirror has."""
-        chosen = identity.sample(len(pairs[0]), self.choice)
-        expected = {theirs.uids[pairs[0][at]]: ours.contents[pairs[1][at]] for at in chosen}
+        chosen = identity.sample(len(alike), self.choice)
+        expected = {theirs.uids[alike.there[at]]: ours.contents[alike.here[at]] for at in chosen}
         stripped = session.quirks.strip_headers
         seen = wrong = 0
         async for batch in session.fetch(UidSet.from_uids(expected).split(20), "UID BODY.PEEK[]", BATCH_BYTES):
@@ -184,26 +131,32 @@ class Reset:
 
     async def _write(
         self,
-        theirs: _Theirs,
-        ours: _Ours,
-        pairs: Pairs,
+        theirs: Theirs,
+        ours: Ours,
+        alike: Likeness,
         uidvalidity: int,
         counted: tuple[int, float],
     ) -> None:
         at = self.now()
         folder = self.folder
 
-        def rekeyed(there: int, here: int) -> identities.Rekeyed:
-            names = theirs.emailids[there] if theirs.emailids else (None, None)
-            return ours.rows[here], theirs.uids[there], theirs.flags[there], theirs.keywords[there], *names
+        there = alike.there
+        rows = identities.Rekeyed(
+            array("q", (ours.rows[here] for here in alike.here)),
+            array("I", (ours.uids[here] for here in alike.here)),
+            array("I", (theirs.uids[at] for at in there)),
+            lambda number: theirs.state(there[number]),
+            (lambda number: theirs.identifiers(there[number])) if theirs.named else None,
+        )
+        ours.forget()
 
         def write(connection: sqlite3.Connection) -> tuple[int, int]:
-            changed, removed = identities.rekey(connection, folder.id, lambda: map(rekeyed, *pairs), at)
+            changed, removed = identities.rekey(connection, folder.id, rows, at)
             quarantine.rekey(connection, folder.id, uidvalidity, at)
             folders.restart(connection, folder.id, uidvalidity, *counted)
             activity.add(
-                connection, at, self.account, folder.name, "note", count=len(pairs[0]),
-                detail=f"new UIDVALIDITY: {len(pairs[0])} messages recognised",
+                connection, at, self.account, folder.name, "note", count=len(alike),
+                detail=f"new UIDVALIDITY: {len(alike)} messages recognised",
             )  # fmt: skip
             if removed:
                 activity.add(

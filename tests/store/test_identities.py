@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailsync.store import folders, holdings, identities, messages, quarantine
 from mailsync.store.codec import Codec
 from mailsync.store.database import Store
-from mailsync.store.identities import Adopted
+from mailsync.store.identities import Adopted, Rekeyed
 from tests.store.test_messages import arrivals, two_folders
 from tests.sync.rig import counters_are_exact
 
@@ -35,17 +35,23 @@ def rows(connection: sqlite3.Connection, folder_id: int) -> dict[int, int]:
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.permutations(range(1, 9)), st.integers(0, 8))
-def test_new_uids_may_be_the_old_ones_of_others(connection: sqlite3.Connection, new: list[int], kept: int) -> None:
+@given(st.permutations(range(1, 12)), st.integers(0, 8), st.sampled_from([1, 3, 2000]))
+def test_new_uids_may_be_the_old_ones_of_others(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, new: list[int], kept: int, portion: int
+) -> None:
+    monkeypatch.setattr(identities, "PORTION", portion)
     connection.execute("BEGIN")
     a, _ = two_folders(connection)
     messages.add(connection, a, arrivals(Codec(None), {uid: (0, "", b"%d" % uid) for uid in range(1, 9)}), 1.0)
     ids = rows(connection, a)
     quarantine.add(connection, 1, a, 7, [3], "fetch", "why", 1.0)
-    rekeyed = [(ids[uid], new[uid - 1], 1, "k", None, None) for uid in range(1, kept + 1)]
-    assert identities.rekey(connection, a, lambda: rekeyed, 2.0) == (kept, 8 - kept)
+    old = range(1, kept + 1)
+    rekeyed = Rekeyed([ids[uid] for uid in old], old, new[:kept], lambda _: (1, "k"), lambda n: (f"M{n}", None))
+    assert identities.rekey(connection, a, rekeyed, 2.0) == (kept, 8 - kept)
     quarantine.rekey(connection, a, 8, 2.0)
     assert rows(connection, a) == {new[uid - 1]: ids[uid] for uid in range(1, kept + 1)}
+    named = connection.execute("SELECT uid, emailid, flags, keywords FROM messages").fetchall()
+    assert {tuple(row) for row in named} == {(new[uid - 1], f"M{uid - 1}", 1, "k") for uid in old}
     removed = connection.execute("SELECT id, uidvalidity, reason FROM removed_messages").fetchall()
     assert {row[0] for row in removed} == {ids[uid] for uid in range(kept + 1, 9)}
     assert {(row[1], row[2]) for row in removed} <= {(7, "uidvalidity")}
