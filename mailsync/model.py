@@ -125,6 +125,8 @@ class AccountResult:
     error: str | None = None
     hint: str = ""
     exit_code: int = 0
+    cut: list[FolderResult] = field(default_factory=list)
+    """What the failure of the account cut short; no part of the document."""
 
     @property
     def ok(self) -> bool:

@@ -62,6 +62,7 @@ class Store:
         self._wal = path.with_name(path.name + "-wal")
         self._wal_wakes = threading.Semaphore(0)
         self._wal_busy = False
+        self._guard: Callable[[sqlite3.Connection], None] | None = None
         self._threads = [
             threading.Thread(target=self._write_loop, name="mailsync-writer", daemon=True),
             threading.Thread(target=self._checkpoint_loop, name="mailsync-checkpoint", daemon=True),
@@ -151,8 +152,20 @@ class Store:
         future: Future[T] = Future()
         if self._closing.is_set():
             raise StoreError("the database is closed")
-        self._queue.put((function, future, durable))
+        guard = self._guard
+        if guard is None:
+            self._queue.put((function, future, durable))
+        else:
+            self._queue.put((lambda connection: (guard(connection), function(connection))[1], future, durable))
         return future
+
+    def guarded(self, guard: Callable[[sqlite3.Connection], None]) -> Store:
+        """This store, but `guard(connection)` comes first in the transaction of each write: what it raises the write
+        raises, and nothing of it is kept. Not to be closed."""
+        view = object.__new__(Store)
+        view.__dict__.update(self.__dict__)
+        view._guard = guard
+        return view
 
     async def awrite(self, function: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
         """`write`, awaited. Cancelling the caller does not undo a write that is already queued."""

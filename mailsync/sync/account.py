@@ -8,13 +8,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from mailsync.errors import Interrupted, MailsyncError
+from mailsync.errors import ConsentMissing, Interrupted, MailsyncError
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
 from mailsync.model import AccountResult, FolderResult
+from mailsync.record import record
 from mailsync.store import accounts, activity, certificates, folders, quarantine
+from mailsync.sync import trail
 from mailsync.sync.certify import certify
 from mailsync.sync.connection import AccountConnection
 from mailsync.sync.discover import Chosen, Discovery, Found
@@ -26,7 +28,7 @@ LOSSES = 3
 """Connections in a row that may be lost in a folder without any progress."""
 
 
-@dataclass(slots=True)
+@record
 class AccountMirror(AccountConnection):
     """Mirrors one account of the configuration."""
 
@@ -48,7 +50,7 @@ class AccountMirror(AccountConnection):
 
         `scheduled`: no person asked for it.
         """
-        result = AccountResult(self.name)
+        result, outcome = AccountResult(self.name), "ok"
 
         def over() -> bool:
             return stopping() or self.over_budget()
@@ -56,7 +58,7 @@ class AccountMirror(AccountConnection):
         try:
             await self.begin(asked=not scheduled)
             async with self.pool.session() as session:
-                discovery = Discovery(self.store, self.name, self.account_id, self.config, self.now)
+                discovery = Discovery(self.mail, self.name, self.account_id, self.config, self.now)
                 found = await discovery.refresh(session, only, dry_run=dry_run)
             self.syncing = True
             await self.set_state("syncing")
@@ -71,6 +73,7 @@ class AccountMirror(AccountConnection):
                 error = await self.budget_spent()
             await (self.set_state(self.resting) if isinstance(error, Interrupted) else self.note_failure(error))
             result.error, result.hint, result.exit_code = self.ended(error), error.hint, error.exit_code
+            outcome = type(error).__name__
         finally:
             self.syncing = False
             await self.end()
@@ -78,12 +81,21 @@ class AccountMirror(AccountConnection):
         if result.error is None:
             failed = next((folder for folder in result.folders if folder.error), None)
             if failed:
-                result.exit_code = 1
+                result.exit_code, outcome = 1, "partly"
             await self.set_state(self.resting)
-        if not dry_run and result.exit_code != Interrupted.exit_code:
-            at = self.now()
-            await self.store.awrite(lambda c: accounts.finish_sync(c, self.name, at, result.error, result.hint))
+        if not dry_run:
+            await self._conclude(result, outcome, scheduled=scheduled)
         return result
+
+    async def _conclude(self, result: AccountResult, outcome: str, *, scheduled: bool) -> None:
+        at = self.now()
+
+        def write(connection: sqlite3.Connection) -> None:
+            if result.exit_code != Interrupted.exit_code:
+                accounts.finish_sync(connection, self.name, at, result.error, result.hint)
+            trail.note(connection, self.account_id, result, outcome, at, scheduled=scheduled)
+
+        await self.store.awrite(write)
 
     async def _sync_folders(
         self,
@@ -104,12 +116,16 @@ class AccountMirror(AccountConnection):
         async def work() -> None:
             while queue and not stopping():
                 one = queue.pop()
+                if dry_run:
+                    await self.check_consent()  # nothing is written, so nothing else would find that it is gone
                 if dry_run and (one.folder.first_sync_at is None or one.reselected):
                     result.folders.append(await self._preview(one))
                     continue
                 task = self.task(one.folder, full=full, dry_run=dry_run, scheduled=scheduled, stopping=stopping)
                 task.status = one.numbers
+                result.cut.append(task.result)
                 result.folders.append(await self.sync_folder(task, self.worker))
+                result.cut.remove(task.result)
             if not dry_run and not stopping():
                 await self.probe()
 
@@ -140,7 +156,7 @@ class AccountMirror(AccountConnection):
         stopping: Callable[[], bool] = lambda: False,
     ) -> FolderSync:
         """The sync of one folder under its selection of messages."""
-        account = (self.store, self.name, self.account_id)
+        account = (self.mail, self.name, self.account_id)
         return FolderSync(*account, folder, self.now, full, dry_run, stopping, scheduled, self.scope(folder))
 
     async def _preview(self, one: Chosen) -> FolderResult:
@@ -174,7 +190,7 @@ class AccountMirror(AccountConnection):
                 folders.note_unchanged(connection, ids, at)
                 return certificates.renew(connection, ids, at)
 
-            for folder_id in set(ids) - await self.store.awrite(note):
+            for folder_id in set(ids) - await self.mail.awrite(note):
                 await certify(self.store, folder_id, at)
         return proven
 
@@ -194,8 +210,8 @@ class AccountMirror(AccountConnection):
                         if self.found is not None:
                             self.found(task.result, began)
                         return task.result
-                    except MailsyncError:
-                        if session.closed is None:
+                    except MailsyncError as error:
+                        if session.closed is None or isinstance(error, ConsentMissing):
                             raise
                         # The line broke in the middle of this folder.
                         progress = task.result.new > before or await task.download.lost()

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from mailsync.config.checks import is_loopback
 from mailsync.config.models import AccountConfig
@@ -24,8 +24,8 @@ from mailsync.imap.pool import Pool
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.session import Session
 from mailsync.model import AccountState
-from mailsync.privacy import consent
 from mailsync.privacy.secret import Credential
+from mailsync.record import record
 from mailsync.store import accounts, consents, folders, probes, traffic
 from mailsync.store.database import Store
 from mailsync.sync import line
@@ -40,7 +40,7 @@ WAIT_SECONDS = 5.0
 """How often someone who waits for the end of a pause looks whether it was cut short."""
 
 
-@dataclass(slots=True)
+@record
 class AccountConnection:
     """One account of the configuration, as far as its server is concerned.
 
@@ -61,6 +61,8 @@ class AccountConnection:
     resting: AccountState = "disconnected"
     """The state between syncs: `watching` while a monitor has a connection."""
     syncing: bool = field(default=False, init=False)
+    mail: Store = field(init=False)
+    """`store` for what comes out of the mailbox: nothing is written without consent at that very moment."""
     pool: Pool = field(init=False)
     backoff: Backoff = field(default_factory=Backoff, init=False)
     meter: Meter = field(init=False)
@@ -73,6 +75,7 @@ class AccountConnection:
     _noted: MailsyncError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        self.mail = self.store.guarded(lambda connection: consents.require(connection, self.name))
         self.quirks = quirks.override(quirks.match(self.config.host, "", {}, frozenset()), self.config.quirks.given())
         self.knowledge = Knowledge(self.store, self.name, self.account_id, self.now)
         self.meter = Meter(self.store, self.name, self.account_id, self.now, self._prove)
@@ -104,9 +107,10 @@ class AccountConnection:
     async def begin(self, *, asked: bool, purpose: str = "sync") -> None:
         """Work begins; `asked` for by a person, who may try at once what a schedule has to wait for.
 
-        Raises Throttled for a pause that binds, BudgetSpent, or the refusal of a password.
+        Raises ConsentMissing, Throttled for a pause that binds, BudgetSpent, or the refusal of a password.
         """
         await self._load()
+        await self.check_consent()
         if asked:
             self._refusal = None
             self.backoff.asked(self.now())
@@ -272,9 +276,8 @@ class AccountConnection:
 
     async def check_consent(self) -> None:
         """ConsentMissing unless the person allowed to open the mailbox and to read mail."""
-        granted = await self.store.aread(lambda connection: consents.granted(connection, self.name))
         try:
-            consent.require(self.name, granted)
+            await self.store.aread(lambda connection: consents.require(connection, self.name))
         except ConsentMissing as error:
             await self.note_failure(error)
             raise
@@ -324,6 +327,7 @@ class AccountConnection:
         resumes: float | None = None
         if isinstance(error, ConsentMissing):
             state = "needs_consent"
+            await self.pool.close()
         elif error.exit_code == 3 and error.retry == "never":
             state = "needs_login"
         elif isinstance(error, BudgetSpent):

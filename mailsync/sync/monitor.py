@@ -18,11 +18,12 @@ from dataclasses import replace
 from functools import partial
 
 from mailsync.config.selection import is_selected
-from mailsync.errors import Interrupted, MailsyncError, StoreError
+from mailsync.errors import ConsentMissing, Interrupted, MailsyncError, StoreError
 from mailsync.imap.session import Session
 from mailsync.model import FolderResult
+from mailsync.privacy import consent
 from mailsync.privacy.log import get_logger
-from mailsync.store import accounts, activity, folders, pushes
+from mailsync.store import accounts, activity, consents, folders, jobs, pushes
 from mailsync.sync.account import AccountMirror
 from mailsync.sync.push import GRACE_SECONDS, Candidate, Ladder, Ledger, Offers, Tally, choose, jumped
 from mailsync.sync.reacting import Reactor, Take, Worker
@@ -108,6 +109,8 @@ class AccountMonitor:
         """The mirrored folders, INBOX first. None while the account waits for a person (sign-in, consent)."""
         mirror, config = self._mirror, self._mirror.config
         at = mirror.now()
+        if not await self._allowed():
+            return []
 
         def read(connection: sqlite3.Connection) -> tuple[dict[str, folders.Folder], dict[str, Tally]]:
             if accounts.waits_for_person(connection, mirror.name):
@@ -142,6 +145,30 @@ class AccountMonitor:
             for name, folder in sorted(present.items(), key=lambda item: (item[0].upper() != "INBOX", item[0]))
             if folder.id in self._mirrored
         ]
+
+    async def _allowed(self) -> bool:
+        """The person allows the account's work. Where that is new, it begins by itself."""
+        mirror = self._mirror
+
+        def read(connection: sqlite3.Connection) -> tuple[bool, bool]:
+            granted = consents.granted(connection, mirror.name)
+            return not consent.missing(granted), accounts.needs_consent(connection, mirror.name)
+
+        allowed, waiting = await mirror.store.aread(read)
+        if allowed and waiting:
+            at = mirror.now()
+
+            def resume(connection: sqlite3.Connection) -> None:
+                if accounts.resume(connection, mirror.name, at) and not jobs.pending_sync(connection, mirror.name):
+                    jobs.insert(connection, "sync", at, account=mirror.name, params={"scheduled": True})
+
+            await mirror.store.awrite(resume)
+        if not allowed and not waiting:
+            with contextlib.suppress(ConsentMissing):
+                await mirror.check_consent()  # which says so
+        if not allowed and self._spare is not None:
+            self._spare.close()
+        return allowed
 
     async def _tell_unreliable(self, tallies: dict[str, Tally]) -> None:
         mirror, at = self._mirror, self._mirror.now()

@@ -13,7 +13,8 @@ from mailsync.sync.download import Download
 
 async def fetch_withheld(mirror: AccountMirror, message_id: int, where: Withheld) -> None:
     """Fetch and store them. NotFound when the message is gone from the server, MessageFailed when it gives no bytes."""
-    store = mirror.store
+    await mirror.check_consent()
+    store = mirror.mail
     folder = await store.aread(lambda connection: folders.get(connection, where.folder_id))
     result = FolderResult(folder.name)
     async with mirror.pool.session() as session, mirror.locks[folder.id]:

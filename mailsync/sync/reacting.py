@@ -77,6 +77,7 @@ class Reactor:
 
     async def _act(self, task: FolderSync, take: Take, arrivals: _Arrivals | None) -> None:
         for attempt in range(2):
+            await self.mirror.check_consent()
             lock = self.mirror.locks[task.folder.id]
             if waits := lock.locked():
                 async with lock:  # a sync may take long: no connection is kept waiting for it
@@ -125,6 +126,7 @@ class Reactor:
             return
         if box.arrived:
             self.ledger.told(folder.name, time.monotonic())
+        await self.mirror.check_consent()
         task = self._task(folder)
         try:
             async with self.mirror.locks[folder.id]:
@@ -137,6 +139,7 @@ class Reactor:
 
     async def reconcile(self, session: Session, folder: folders.Folder) -> None:
         """Compare everything, and have the folder open."""
+        await self.mirror.check_consent()
         try:
             async with self.mirror.locks[folder.id]:
                 await self._task(folder, scheduled=True).run(session)

@@ -7,6 +7,7 @@ its certificate marked as verified.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from array import array
 from collections import defaultdict
@@ -17,7 +18,7 @@ from typing import Any
 
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, UidSet
-from mailsync.store import certificates, folders, holdings, messages
+from mailsync.store import certificates, consents, folders, holdings, messages
 from mailsync.store.database import Store
 from mailsync.sync.certify import certify
 from mailsync.sync.plan import FlagState
@@ -144,11 +145,16 @@ async def _compare_contents(
     async for batch in session.fetch(wanted.split(PIECE), "UID BODY.PEEK[]", BATCH_BYTES):
         bodies = {one.uid: one.body for one in batch if one.uid in wanted and one.uid and one.body is not None}
         seen |= bodies.keys()
-        verdict.content_differs += await store.aread(partial(messages.differing, folder_id=folder.id, bodies=bodies))
+        verdict.content_differs += await store.aread(partial(_differing, verdict.account, folder.id, bodies))
     verdict.content_differs.sort()
     unseen = len(wanted) - len(seen)
     if unseen:
         verdict.error = f"the server did not give the bytes of {unseen} messages, so they are not verified"
+
+
+def _differing(account: str, folder_id: int, bodies: dict[int, bytes], connection: sqlite3.Connection) -> list[int]:
+    consents.require(connection, account)
+    return messages.differing(connection, folder_id, bodies)
 
 
 async def _note(store: Store, folder_id: int, at: float, verdict: Verdict) -> None:
