@@ -84,8 +84,20 @@ def _oauth(account: AccountConfig) -> Iterator[Problem]:
         url = getattr(oauth, key)
         if url and not _is_private(url):
             yield Problem(("oauth", key), ": must be an https:// address", "a token would travel in the clear")
+    if oauth.redirect_uri and not _is_redirect_uri(oauth.redirect_uri):
+        yield Problem(("oauth", "redirect_uri"), ": must be an address of this machine", "as http://127.0.0.1/callback")
     if oauth.grant == "client_credentials" and not oauth.client_secret_command:
         yield Problem(("oauth", "client_secret_command"), " is missing", 'grant = "client_credentials" needs it')
+
+
+def _is_redirect_uri(url: str) -> bool:
+    """True for where a browser on this machine may be sent with the answer of a sign-in."""
+    try:
+        parts = urlsplit(url)
+        plain = parts.port != 0 and not (parts.query or parts.fragment or parts.username or re.search(r"\s", url))
+    except ValueError:
+        return False
+    return plain and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
 
 
 def _is_private(url: str) -> bool:

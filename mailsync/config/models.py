@@ -155,6 +155,8 @@ class OAuthConfig(Table):
     """Where tokens are fetched; wins over what the issuer says."""
     device_authorization_endpoint: Text = ""
     """Where a sign-in on another device begins (RFC 8628); wins over what the issuer says."""
+    redirect_uri: Text = ""
+    """The loopback address registered at a provider that insists on one; "" is a new port and path each time."""
     scopes: list[Text] = []
     """What is asked for; [] is what the provider needs for IMAP."""
     tenant: Text = ""
