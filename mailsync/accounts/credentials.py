@@ -10,13 +10,17 @@ oauth2     oauth_command                         the only source asked where it 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mailsync.accounts import command
 from mailsync.accounts.keyrings import SERVICE
 from mailsync.accounts.vault import Vault, credential
-from mailsync.config.models import AccountConfig
 from mailsync.errors import CredentialMissing, SecretsUnavailable
 from mailsync.privacy import environment
 from mailsync.privacy.secret import Bearer, Credential, Password
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig
 
 
 def credential_for(

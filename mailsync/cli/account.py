@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mailsync.cli import context
-from mailsync.cli.context import Account, AsJson
+from mailsync.cli.arguments import Account, AsJson
 from mailsync.cli.output import count, emit, note, say, size, table
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from mailsync.cli import context, output
-from mailsync.cli.context import Account, AsJson, Context
+from mailsync.cli.arguments import Account, AsJson
+from mailsync.cli.context import Context
 from mailsync.errors import UsageError
 
 app = typer.Typer(

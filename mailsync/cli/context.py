@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from mailsync.config import paths
 from mailsync.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
+    import typer
+
     from mailsync.config.models import AccountConfig, Config
     from mailsync.store.database import Store
 
@@ -27,6 +27,8 @@ class Context:
     data_dir_option: Path | None = None
     verbose: int = 0
     read_only: bool = False
+    in_a_hurry: bool = False
+    """What was found right before is not checked again, and the loaded configuration cannot be copied."""
     _stores: list[Store] = field(default_factory=list)
 
     @cached_property
@@ -40,6 +42,10 @@ class Context:
     @cached_property
     def config(self) -> Config:
         """The configuration; without a file, one without accounts. Raises ConfigError for a wrong one."""
+        if self.in_a_hurry:
+            from mailsync.cli.settings import settings
+
+            return settings(self.config_path, self.data_dir, missing_ok=self.config_option is None)
         from mailsync.config.load import load_config
 
         # A file that was named must be there; the usual place may be empty.
@@ -52,10 +58,10 @@ class Context:
 
     def accounts(self, names: Sequence[str] = ()) -> dict[str, AccountConfig]:
         """The named accounts, all for no names; ConfigError when there are none, UsageError for an unknown one."""
-        from mailsync.config.load import how_to_write
-
         known = self.config.accounts
         if not known:
+            from mailsync.config.load import how_to_write
+
             raise ConfigError(f"no accounts in {self.config_path}", hint=how_to_write(self.config_path))
         for name in names:
             if name not in known:
@@ -97,30 +103,3 @@ def of(ctx: typer.Context) -> Context:
     found = ctx.find_object(Context)
     assert found is not None
     return found
-
-
-def complete_accounts(ctx: typer.Context, incomplete: str) -> Iterable[str]:
-    """Account names for the shell, from the file alone: quick, and silent about whatever is wrong with it."""
-    import tomllib
-
-    try:
-        option = ctx.find_root().params.get("config")
-        with paths.config_path(option).open("rb") as file:
-            accounts = tomllib.load(file).get("accounts", {})
-    except (OSError, ValueError):
-        return []
-    return [name for name in accounts if name.startswith(incomplete)] if isinstance(accounts, dict) else []
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Account = Annotated[
-    str, typer.Argument(metavar="NAME", help="An account of config.toml.", autocompletion=complete_accounts)
-]
-Accounts = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[NAME]...",
-        help="Accounts of config.toml; all of them if none is named.",
-        autocompletion=complete_accounts,
-    ),
-]

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from mailsync.cli import context, output
-from mailsync.cli.context import AsJson
+from mailsync.cli.arguments import AsJson
 
 app = typer.Typer(
     name="db",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailsync.cli import context, output
-from mailsync.cli.context import AsJson, Context, complete_accounts
+from mailsync.cli.arguments import AsJson, complete_accounts
+from mailsync.cli.context import Context
 from mailsync.errors import NotFound, UsageError
 from mailsync.record import record
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import typer
 
 from mailsync.cli import context
-from mailsync.cli.context import AsJson, Context
+from mailsync.cli.arguments import AsJson
+from mailsync.cli.context import Context
 from mailsync.cli.output import emit, note
 from mailsync.errors import MailsyncError, UsageError
 

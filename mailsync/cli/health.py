@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailsync.cli import context, output
-from mailsync.cli.context import AsJson, Context
+from mailsync.cli.arguments import AsJson
+from mailsync.cli.context import Context
 from mailsync.errors import StoreError
 
 if TYPE_CHECKING:

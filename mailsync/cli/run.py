@@ -7,9 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-import typer
-
-from mailsync.cli.app import app
+from mailsync.cli import shortcut
 from mailsync.cli.context import Context
 from mailsync.errors import MailsyncError
 from mailsync.text import safe_text
@@ -34,14 +32,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(arguments: Sequence[str] | None, context: Context) -> int:
-    command = typer.main.get_command(app)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        result = command.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="mailsync",
-            standalone_mode=False,
-            obj=context,
-        )
+        plain = shortcut.plain_sync(words, context)
+        result = _parsed(words, context) if plain is None else plain()
     except MailsyncError as error:
         report(str(error), error.hint)
         _trace(context, error)
@@ -69,6 +63,16 @@ def _guarded(arguments: Sequence[str] | None, context: Context) -> int:
         _trace(context, error)
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _parsed(arguments: list[str], context: Context) -> object:
+    """Any command, by the argument parser; its errors of usage have `format_message`."""
+    import typer
+
+    from mailsync.cli.app import app
+
+    command = typer.main.get_command(app)
+    return command.main(args=arguments, prog_name="mailsync", standalone_mode=False, obj=context)
 
 
 def report(message: str, hint: str = "") -> None:

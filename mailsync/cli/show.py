@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailsync.cli import context, output
-from mailsync.cli.context import AsJson, Context
+from mailsync.cli.arguments import AsJson
+from mailsync.cli.context import Context
 from mailsync.errors import MessageFailed, NotFound, UsageError
 from mailsync.text import safe_block
 

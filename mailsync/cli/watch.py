@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mailsync.cli import context
-from mailsync.cli.context import Accounts, AsJson, Context
+from mailsync.cli.arguments import Accounts, AsJson
+from mailsync.cli.context import Context
 from mailsync.cli.output import emit_line, note, say, size
 from mailsync.cli.syncing import Folders
 from mailsync.model import iso

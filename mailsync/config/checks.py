@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mailsync.config.models import AccountConfig, Config
 from mailsync.config.providers import OAUTH_PROVIDERS, PRESETS
 from mailsync.record import record
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig, Config
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 UNSUPPORTED = "is not supported by this version"

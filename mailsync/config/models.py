@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from mailsync.config import units
+from mailsync.config import overrides, units
 from mailsync.config.providers import PRESETS, Provider, Security
 
 
@@ -133,11 +133,7 @@ class QuirksConfig(Table):
 
     def given(self) -> dict[str, Any]:
         """The keys that say something, with their values: what `imap.quirks.override` takes."""
-        return {key: value for key, value in self if value not in (None, "auto") and (value or key not in _ADDED)}
-
-
-_ADDED = ("disable", "enable")
-"""Lists that add to what is known; the others replace it, so that an empty one says something."""
+        return overrides.given(self)
 
 
 class OAuthConfig(Table):

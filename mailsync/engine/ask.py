@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mailsync.config.models import Config
 from mailsync.engine.engine import Engine
 from mailsync.errors import MailsyncError, OwnedElsewhere
 from mailsync.store import jobs
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 from mailsync.store.lock import owner
+
+if TYPE_CHECKING:
+    from mailsync.config.models import Config
 
 POLL_SECONDS = 0.01
 OWNER_SECONDS = 1.0

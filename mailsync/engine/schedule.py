@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mailsync.config.models import Config
 from mailsync.store import accounts, folders, jobs, messages
 from mailsync.store.database import Store
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+    from mailsync.config.models import Config
 
 PURGE_SECONDS = 24 * 3600
 

@@ -6,8 +6,8 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
+from typing import TYPE_CHECKING
 
-from mailsync.config.models import AccountConfig
 from mailsync.config.selection import is_selected
 from mailsync.errors import ConfigError, FolderDoubt, MailsyncError, NotFound
 from mailsync.imap.session import Listed, Session
@@ -19,6 +19,9 @@ from mailsync.sync.plan import Numbers
 from mailsync.sync.rename import Renamed, find_renamed
 from mailsync.sync.scope import NOT_SELECTED, fingerprint
 from mailsync.sync.specialuse import special_uses
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig
 
 FOLDER_GONE = "folder gone"
 MANY = 3

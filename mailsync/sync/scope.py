@@ -13,8 +13,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from mailsync.config.models import MessagesConfig
 from mailsync.errors import CommandRefused, FolderDoubt, ProtocolError, QueryError
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
@@ -23,6 +23,9 @@ from mailsync.record import record
 from mailsync.store import activity, folders, holdings, messages, quarantine, selection
 from mailsync.store.database import Store
 from mailsync.sync import internaldate
+
+if TYPE_CHECKING:
+    from mailsync.config.models import MessagesConfig
 
 FEW = 50
 """So many messages are looked at one by one; more are searched first."""
@@ -40,9 +43,8 @@ Listed = tuple[int, int, str, int | None, int]
 
 def fingerprint(limits: MessagesConfig) -> str:
     """Differs where the selection of messages differs; empty where everything is wanted."""
-    if limits == MessagesConfig():
-        return ""
-    return json.dumps([limits.newer_than, limits.max_size, limits.skip_query])
+    chosen = [limits.newer_than, limits.max_size, limits.skip_query]
+    return "" if chosen == [None, None, ""] else json.dumps(chosen)
 
 
 @record(frozen=True)
