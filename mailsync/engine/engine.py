@@ -18,12 +18,11 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailsync.accounts import command
 from mailsync.accounts.credentials import credential_for
 from mailsync.accounts.vault import Vault
-from mailsync.config.models import AccountConfig, Config
 from mailsync.engine.handlers import Handlers
 from mailsync.engine.schedule import Schedule
 from mailsync.errors import MailsyncError, StoreError
@@ -35,6 +34,9 @@ from mailsync.store import accounts, connections, jobs, messages
 from mailsync.store.database import Store
 from mailsync.store.lock import EngineLock
 from mailsync.sync.account import AccountMirror
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig, Config
 
 PIPELINE_PACE_SECONDS = 0.25
 """Between two pages of the pipeline while a job runs: 2,000 messages a second."""
@@ -237,6 +239,7 @@ class Engine:
                 partial(self._credential, name, account),
                 self._now,
                 keep,
+                token_changed=partial(self._vault.token_changed, name),
             )
             for name, account in config.accounts.items()
         }

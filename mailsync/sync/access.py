@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from mailsync.config.models import AccountConfig
 from mailsync.errors import LoginNeeded, SignInFailed
 from mailsync.imap.auth import TokenRefused
 from mailsync.imap.session import Session
 from mailsync.privacy.secret import Bearer, Credential
 from mailsync.store import audit
 from mailsync.store.database import Store
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig
 
 SPARE_SECONDS = 60.0
 """A session is given up so long before its token ends; for short-lived tokens, a fifth of what they live."""

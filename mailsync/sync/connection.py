@@ -13,9 +13,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from mailsync.config.checks import is_loopback
-from mailsync.config.models import AccountConfig
 from mailsync.config.providers import PRESETS
 from mailsync.errors import BudgetSpent, ConsentMissing, Interrupted, MailsyncError, SignInFailed, Throttled
 from mailsync.imap import quirks
@@ -29,10 +29,14 @@ from mailsync.record import record
 from mailsync.store import accounts, consents, folders, probes, traffic
 from mailsync.store.database import Store
 from mailsync.sync import line
+from mailsync.sync.access import Access
 from mailsync.sync.backoff import Backoff, moment
 from mailsync.sync.budget import Budget, Progress, amount, estimated_rest, forecast
 from mailsync.sync.knowledge import CEILING_SECONDS, LINE_SECONDS, PROBE_SECONDS, PROBED, Knowledge
 from mailsync.sync.meter import Meter
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig
 
 PROVEN_SECONDS = 30.0
 """A connection that lasted so long was no mere sign-in."""
@@ -45,7 +49,7 @@ class AccountConnection:
     """One account of the configuration, as far as its server is concerned.
 
     `credential(renew)` is asked for at each connection and may raise CredentialMissing; it runs in a worker thread.
-    `renew`: the server has just refused the token that it gave.
+    `renew`: the server has just refused the token that it gave. `token_changed()` is when tokens were stored last.
     """
 
     store: Store
@@ -60,6 +64,7 @@ class AccountConnection:
     """Is told when a sync that failed should be tried again (Unix seconds)."""
     resting: AccountState = "disconnected"
     """The state between syncs: `watching` while a monitor has a connection."""
+    token_changed: Callable[[], float | None] = lambda: None
     syncing: bool = field(default=False, init=False)
     mail: Store = field(init=False)
     """`store` for what comes out of the mailbox: nothing is written without consent at that very moment."""
@@ -71,13 +76,14 @@ class AccountConnection:
     """Of the server as far as it is known: by its host before the first connection."""
     _sign_in: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _probing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
-    _refusal: SignInFailed | None = field(default=None, init=False)
+    _access: Access = field(init=False)
     _noted: MailsyncError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.mail = self.store.guarded(lambda connection: consents.require(connection, self.name))
         self.quirks = quirks.override(quirks.match(self.config.host, "", {}, frozenset()), self.config.quirks.given())
         self.knowledge = Knowledge(self.store, self.name, self.account_id, self.now)
+        self._access = Access(self.store, self.name, self.config, self.credential, self.token_changed, self.now)
         self.meter = Meter(self.store, self.name, self.account_id, self.now, self._prove)
         self.pool = Pool(lambda: self.connect("sync"), self.allowed - self.watchers, keep=self.keep, now=self.now)
 
@@ -112,7 +118,7 @@ class AccountConnection:
         await self._load()
         await self.check_consent()
         if asked:
-            self._refusal = None
+            self._access.lift()
             self.backoff.asked(self.now())
         await self._gate(purpose)
         self.meter.burst()
@@ -134,18 +140,14 @@ class AccountConnection:
     async def connect(self, purpose: str = "watch") -> Session:
         """A signed-in session; the account's state follows what happens. One sign-in at a time.
 
-        A refused password is not tried again, whoever asks, before a person asks for a sync; nothing is tried during
-        a pause.
+        A refused credential is not tried again, whoever asks, before a person asks for a sync or has signed in
+        elsewhere; nothing is tried during a pause.
         """
         async with self._sign_in:
             await self._load()
             await self._gate(purpose)
             try:
                 return await self._connect(purpose)
-            except SignInFailed as error:
-                if error.retry == "never":
-                    self._refusal = error
-                raise
             except Throttled as error:
                 if self.meter.open:
                     self._allow(self.meter.open, error)
@@ -200,8 +202,9 @@ class AccountConnection:
     async def _gate(self, purpose: str) -> None:
         """Raise what stands in the way of a connection."""
         at = self.now()
-        if self._refusal is not None:
-            raise self._refusal
+        self._access.lifted()
+        if self._access.refusal is not None:
+            raise self._access.refusal
         daily = self.quirks.daily_bytes
         if self.over_budget() if purpose == "sync" else daily is not None and self.meter.received_today >= daily:
             raise await self.budget_spent()
@@ -221,20 +224,12 @@ class AccountConnection:
         if announces:
             self._announce("connecting")
         try:
-            credential = await asyncio.to_thread(self.credential, False)
-            session = await Session.open(
-                self.endpoint(),
-                self.config.username or self.config.email,
-                credential,
-                quirks=self.knowledge.quirks,
-                overrides=self.config.quirks.given(),
-                on_state=self.meter.changed,
-            )
+            session = await self._access.open(self._open)
             self.meter.opened(session, purpose)
             await self._met(session)
         except MailsyncError as error:
             preset = PRESETS.get(self.config.provider)
-            if type(error) is SignInFailed and preset is not None and preset.hint:
+            if type(error) is SignInFailed and self.config.auth == "password" and preset is not None and preset.hint:
                 error.hint = preset.hint
             if not self.syncing:  # else the sync goes on with fewer connections, or says itself how it ended
                 await self.note_failure(error)
@@ -242,6 +237,23 @@ class AccountConnection:
         if announces:
             self._announce("authenticated")
         return session
+
+    async def _open(self, credential: Credential) -> Session:
+        return await Session.open(
+            self.endpoint(),
+            self.config.username or self.config.email,
+            credential,
+            quirks=self.knowledge.quirks,
+            overrides=self.config.quirks.given(),
+            on_state=self.meter.changed,
+        )
+
+    async def heal(self) -> bool:
+        """True when someone has signed in since the account was refused: it waits for nobody any more."""
+        if not self._access.lifted():
+            return False
+        await self.set_state(self.resting)
+        return True
 
     async def _met(self, session: Session) -> None:
         """Keep what a sign-in tells of the server."""

@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 
 from mailsync.config.selection import is_selected
-from mailsync.errors import ConsentMissing, Interrupted, MailsyncError, StoreError
+from mailsync.errors import ConnectionLost, ConsentMissing, Interrupted, MailsyncError, StoreError
 from mailsync.imap.session import Session
 from mailsync.model import FolderResult
 from mailsync.privacy import consent
@@ -90,8 +90,10 @@ class AccountMonitor:
     async def _supervise(self) -> None:
         version, looked_at = -1, 0.0
         while not self._stopping():
-            current, now = self._mirror.store.data_version(), time.monotonic()
             try:
+                if await self._mirror.heal():
+                    await self._reactor.refresh()
+                current, now = self._mirror.store.data_version(), time.monotonic()
                 if current != version or now - looked_at > LOOK_ANYWAY_SECONDS:
                     self._candidates = await self._look()
                     version, looked_at = current, now
@@ -262,16 +264,24 @@ class AccountMonitor:
         await StatusWatch(self._reactor, take, self._told_live, names).run()
 
     async def _connected(self, watch: Callable[[Session], Awaitable[None]]) -> None:
-        session, self._spare = self._spare, None
-        if session is None or session.closed is not None:
-            session = await self._mirror.connect()
-        self._sessions.add(session)
-        try:
-            await watch(session)
-        finally:
-            if session is not self._spare:
-                self._sessions.discard(session)
-                session.close()
+        """Watch on a connection; when its token ends, on another one. It begins by comparing: nothing is missed."""
+        while True:
+            session, self._spare = self._spare, None
+            if session is None or session.closed is not None:
+                session = await self._mirror.connect()
+            self._sessions.add(session)
+            try:
+                await watch(session)
+                if session.remaining(self._mirror.now()):
+                    return
+                await session.logout()
+            except ConnectionLost:
+                if session.remaining(self._mirror.now()):
+                    raise
+            finally:
+                if session is not self._spare:
+                    self._sessions.discard(session)
+                    session.close()
 
     async def _forever(self, work: Work) -> None:
         """Run `work` until it ends by itself; after a failure of the account its pause is waited for.

@@ -56,6 +56,10 @@ class Reactor:
     ledger: Ledger
     stopping: Callable[[], bool]
 
+    def seconds(self, session: Session, most: float) -> float:
+        """How long to listen on a connection at a time; 0 when it is to be another one, since its token ends."""
+        return min(session.remaining(self.mirror.now()), most)
+
     async def told(self, name: str, status: Status, take: Take, *, arrived: bool | None = None) -> bool:
         """The server gave these numbers for a folder that need not be open anywhere. True when mail had arrived.
 
@@ -204,7 +208,7 @@ class Worker:
     async def session(self) -> AsyncIterator[Session]:
         """A session for the length of the block."""
         held = self._session
-        if held is None or held.closed is not None or self._turn.locked():
+        if held is None or held.closed is not None or self._turn.locked() or not self._remaining(held):
             async with self._mirror.pool.session() as lent:
                 yield lent
             return
@@ -218,6 +222,9 @@ class Worker:
                 raise
             finally:
                 self._used.set()
+
+    def _remaining(self, session: Session) -> float:
+        return session.remaining(self._mirror.now())
 
     def close(self) -> None:
         """The connection is not to be trusted any more; another is taken."""
@@ -242,7 +249,7 @@ class Worker:
         self._session = session
         self._used.clear()
         try:
-            async with asyncio.timeout(session.quirks.reidle):
+            async with asyncio.timeout(min(session.quirks.reidle, self._remaining(session))):
                 while session.closed is None:
                     await self._used.wait()
                     self._used.clear()

@@ -57,7 +57,7 @@ class NotifyWatch:
         self._dispatcher = Dispatcher(self._act)
 
     async def run(self, session: Session) -> None:
-        """Until the line breaks; NotifyRefused when the server will not."""
+        """Until the line breaks or is to be another one; NotifyRefused when the server will not."""
         try:
             await together(self._listen(session), self._dispatcher.run())
         finally:
@@ -81,8 +81,8 @@ class NotifyWatch:
 
     async def _listen(self, session: Session) -> None:
         await self._begin(session)
-        while True:
-            await listen(session, session.quirks.reidle)
+        while seconds := self.reactor.seconds(session, session.quirks.reidle):
+            await listen(session, seconds)
             self._hear(session)
             self._show(self.names & self._told.keys())
             if session.overflowed:  # the same as NOTIFY NONE (RFC 5465 section 5.8)
@@ -160,7 +160,7 @@ class FolderWatch:
     """True for IDLE."""
 
     async def run(self, session: Session) -> None:
-        """Until the line breaks, or the folder is not there."""
+        """Until the line breaks or is to be another one, or the folder is not there."""
         folder = await self.reactor.folder(self.name)
         if folder is None:
             return
@@ -171,12 +171,13 @@ class FolderWatch:
         self.live({self.name: "idle" if self.pushes else "poll"})
         pause = 0.0
         try:
-            while not self.reactor.stopping():
+            rhythm = session.quirks.reidle if self.pushes else session.quirks.poll
+            while not self.reactor.stopping() and (seconds := self.reactor.seconds(session, rhythm)):
                 began = time.monotonic()
                 if self.pushes:
-                    await listen(session, session.quirks.reidle)
+                    await listen(session, seconds)
                 else:
-                    await asyncio.sleep(session.quirks.poll)
+                    await asyncio.sleep(seconds)
                     await session.noop()
                 pause = rest(pause, time.monotonic() - began)
                 await react()
@@ -221,13 +222,15 @@ class StatusWatch:
     _seen: dict[str, Status] = field(default_factory=dict, init=False)
 
     async def run(self) -> None:
-        """Until a connection cannot be had."""
+        """Until a connection cannot be had, or is to be another one."""
         try:
             while not self.reactor.stopping():
                 async with self.take() as session:
                     for name in self.names:
                         await self._ask(session, name)
-                    seconds = session.quirks.poll
+                    seconds = self.reactor.seconds(session, session.quirks.poll)
+                if not seconds:
+                    return
                 self.live(dict.fromkeys(self.names, "poll"))
                 await asyncio.sleep(seconds)
         finally:
