@@ -52,7 +52,6 @@ class Store:
         self.path = path
         self._queue: queue.SimpleQueue[tuple[Operation, Future[Any], bool] | None] = queue.SimpleQueue()
         self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
-        self._all_readers: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._subscribers: list[Callable[[], None]] = []
         self._version_connection = self._connect(read_only=True)
@@ -114,16 +113,20 @@ class Store:
         try:
             connection = self._readers.get_nowait()
         except queue.Empty:
+            if self._closing.is_set():
+                raise StoreError("the database is closed") from None
             connection = self._connect(read_only=True)
-            with self._lock:
-                self._all_readers.append(connection)
         try:
             connection.execute("BEGIN")
             yield connection
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            self._readers.put(connection)
+            with self._lock:
+                if self._closing.is_set():
+                    connection.close()
+                else:
+                    self._readers.put(connection)
 
     async def aread(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run `function(connection)` in a worker thread."""
@@ -183,7 +186,8 @@ class Store:
             self._subscribers.remove(callback)
 
     def close(self) -> None:
-        """Finish what is queued, then close every connection. May be called twice."""
+        """Finish what is queued, then close every connection; a read that still goes on in another thread, since its
+        task was cancelled, closes its own, which nobody else may. May be called twice."""
         if self._closing.is_set():
             return
         self._closing.set()
@@ -192,8 +196,10 @@ class Store:
         self._wal_wakes.release()
         self._threads[1].join()
         with self._lock:
-            for connection in (*self._all_readers, self._version_connection, self._writer_connection):
-                connection.close()
+            while not self._readers.empty():
+                self._readers.get().close()
+            self._version_connection.close()
+            self._writer_connection.close()
 
     def _write_loop(self) -> None:
         connection = self._writer_connection

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +255,26 @@ def test_what_is_queued_is_written_before_the_end(store: Store) -> None:
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.write(add(1))
+
+
+def test_a_read_of_a_task_that_was_cancelled_outlives_the_store(store: Store) -> None:
+    """Its thread cannot be stopped, and a connection that is closed while it is in use takes the process with it."""
+    began, closed = threading.Event(), threading.Event()
+
+    def read() -> int:
+        with store.read() as connection:
+            began.set()
+            assert closed.wait(5)
+            return int(connection.execute("SELECT count(*) FROM cursors").fetchone()[0])
+
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(read)
+        assert began.wait(5)
+        store.close()
+        closed.set()
+        assert reading.result(5) == 0
+    with pytest.raises(StoreError, match="closed"):
+        count(store)
 
 
 def test_commits_are_told(store: Store) -> None:
