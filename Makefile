@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+WORKERS ?= 4
 LOCK := $(VENV)/lock-tool/bin/uv pip compile pyproject.toml -q --extra demo --group build --universal \
 	--python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
@@ -14,8 +15,9 @@ LOCK := $(VENV)/lock-tool/bin/uv pip compile pyproject.toml -q --extra demo --gr
 demo: $(VENV)/.demo
 	@$(BIN)/mailsync demo
 
+# Most tests wait for servers most of the time, hence more workers than small machines have processors.
 test: servers lint types imports
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .

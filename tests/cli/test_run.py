@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -134,12 +134,18 @@ def test_start_up_is_lean() -> None:
 def test_start_up_is_quick(mirrored: CommandLine) -> None:
     best = 9.0
     for _ in range(5):
-        start = time.perf_counter()
+        start = children_seconds()
         subprocess.run(
             [*PROGRAM, "--data-dir", str(mirrored.data), "show", "1", "--raw"], capture_output=True, check=True
         )
-        best = min(best, time.perf_counter() - start)
+        best = min(best, children_seconds() - start)
     assert best < 1.0, f"{best:.2f} s; 0.25 s on an idle machine"
+
+
+def children_seconds() -> float:
+    """Of the processor, used by processes that have ended: unlike time on the wall it is the same on a busy machine."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def test_columns(capsys: pytest.CaptureFixture[str]) -> None:

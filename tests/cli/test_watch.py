@@ -51,9 +51,11 @@ def test_the_way_and_then_a_line_per_change(
             assert read_until(watch, "new")["subject"] == "2"
             client.store("INBOX", [1], "+FLAGS", "\\Seen")
             assert read_until(watch, "flags")["uids"] == "1"
-    finally:
         watch.send_signal(signal.SIGINT)
         watch.communicate(timeout=30)
+    finally:
+        watch.kill()
+        watch.communicate()
     assert watch.returncode == 130
 
 

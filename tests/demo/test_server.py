@@ -73,7 +73,7 @@ def test_who_idles_is_told_at_once(server: DemoServer) -> None:
             before = time.monotonic()
             client.append("INBOX", b"Subject: now\r\n\r\n")
             assert lines.readline().endswith(b" EXISTS\r\n")
-            assert time.monotonic() - before < 1.0
+            assert time.monotonic() - before < 5.0
 
 
 def test_new_mail_keeps_arriving() -> None:

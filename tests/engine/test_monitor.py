@@ -22,6 +22,10 @@ from tests.servers.fake import Command, FakeServer, Link, Mail, box, letter
 from tests.servers.pymap_server import Pymap
 from tests.sync.rig import ACCOUNT, Rig, assert_equal
 
+PROMPT = 5.0
+"""Seconds: far less than any poll or schedule takes, and enough for a machine with other things to do. How quick push
+is on an idle machine is measured by `make bench`."""
+
 
 @pytest.fixture(autouse=True)
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,14 +81,16 @@ def test_new_mail_on_dovecot(
             time.sleep(0.1)
             uid = client.append("INBOX", letter(number), ["\\Flagged"])
             delays.append(until(lambda uid=uid: uid in rig.uids("INBOX")))  # type: ignore[misc]
-        assert sorted(delays)[1] < 1.0, delays
+        assert sorted(delays)[1] < PROMPT, delays
         assert rig.execute("SELECT flags FROM messages") == [(4,)] * 3
         until(lambda: rig.execute("SELECT count(*) FROM envelopes") == [(3,)])
 
         client.store("INBOX", [1], "+FLAGS", "\\Seen", "$Later")
-        assert until(lambda: rig.execute("SELECT flags, keywords FROM messages WHERE uid = 1") == [(5, "$Later")]) < 2
+        assert (
+            until(lambda: rig.execute("SELECT flags, keywords FROM messages WHERE uid = 1") == [(5, "$Later")]) < PROMPT
+        )
         client.expunge("INBOX", [2])
-        assert until(lambda: rig.uids("INBOX") == [1, 3]) < 2
+        assert until(lambda: rig.uids("INBOX") == [1, 3]) < PROMPT
         kinds = [row[0] for row in rig.execute("SELECT type FROM activity WHERE folder = 'INBOX' ORDER BY seq")]
         assert kinds.count("new") == 3
         assert {"flags", "removed"} <= set(kinds)
@@ -100,9 +106,9 @@ def test_every_folder_is_watched_on_one_connection(
     with Rig(tmp_path, server.port) as rig, server.client() as client, engine(rig, monkeypatch):
         until(lambda: watched(rig) == dict.fromkeys(("INBOX", "Work", "Work/Deep"), "notify"))
         client.append("Work/Deep", letter(2))
-        assert until(lambda: rig.uids("Work/Deep") == [1, 2]) < 2
+        assert until(lambda: rig.uids("Work/Deep") == [1, 2]) < PROMPT
         client.store("Work", [1], "+FLAGS", "\\Answered")
-        assert until(lambda: rig.mirrored()["Work"][1][1].flags == {"\\Answered"}) < 2
+        assert until(lambda: rig.mirrored()["Work"][1][1].flags == {"\\Answered"}) < PROMPT
         client.create("New")
         client.append("New", letter(3))
         until(lambda: rig.uids("New") == [1])  # its first sync was asked for by the notice, long before the schedule
@@ -115,15 +121,16 @@ def test_every_folder_is_watched_on_one_connection(
 
 
 def test_new_mail_on_pymap(pymap: Pymap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pymap never tells of a change that comes some milliseconds after another one or after IDLE: hence the pauses,
-    longer than a monitor rests."""
-    with Rig(tmp_path, pymap.port) as rig, pymap.client() as client, engine(rig, monkeypatch):
+    """pymap loses the notice of a change that comes some milliseconds after another one or after IDLE: hence the
+    pauses, longer than a monitor rests. What is lost all the same it tells when IDLE ends."""
+    options = {"quirks": {"reidle": 2 * PROMPT}}
+    with Rig(tmp_path, pymap.port) as rig, pymap.client() as client, engine(rig, monkeypatch, **options):
         delays = []
         for number in range(3):
             time.sleep(0.6)
             uid = client.append("INBOX", letter(number))
             delays.append(until(lambda uid=uid: uid in rig.uids("INBOX")))  # type: ignore[misc]
-        assert sorted(delays)[1] < 1.0, delays
+        assert sorted(delays)[1] < PROMPT, delays
         for command in ("SELECT INBOX", f"UID STORE {uid} +FLAGS (\\Seen)", f"UID STORE {uid} +FLAGS (\\Deleted)"):
             time.sleep(0.6)
             client.command(command)

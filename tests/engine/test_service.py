@@ -99,11 +99,11 @@ def test_a_daemon_mirrors_at_once_watches_and_ends_cleanly(
     with dovecot.client(account) as client:
         client.append("INBOX", b"Subject: pushed\r\n\r\nnew\r\n")
         started = time.monotonic()
-        wait_until(lambda: messages(installation) == 4, 5, "the new message")
+        wait_until(lambda: messages(installation) == 4, 15, "the new message")
         # Dovecot itself holds a notice back for half a second; asking for the status takes as long again.
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10
         client.expunge("INBOX", client.uids("INBOX")[:1])
-        wait_until(lambda: messages(installation) == 3, 5, "the expunge")
+        wait_until(lambda: messages(installation) == 3, 15, "the expunge")
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert not installation.status()["engine"]["running"]

@@ -317,7 +317,7 @@ async def attacked(server: FakeServer, authority: Path, words: str) -> None:
     started = time.monotonic()
     with pytest.raises(InsecureConnection, match=words) as caught:
         await sign_in(server.port, "starttls", authority)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     assert (caught.value.exit_code, caught.value.retry) == (2, "never")
     assert server.logins == []
     assert not {"LOGIN", "AUTHENTICATE"} & set(server.verbs())

@@ -77,7 +77,7 @@ async def test_greetings_that_are_none(
         await dial(server)
     assert type(caught.value) is kind
     assert "\x1b" not in str(caught.value)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("sent", [b"", b"* OK not the end of the li"])

@@ -81,7 +81,7 @@ async def test_jobs_of_other_processes_are_noticed(store: Store) -> None:
         job_id = jobs.insert(other, "good", time.time())
         other.close()
         await ended(store, job_id)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5
 
 
 async def test_failures_are_told_and_end_nothing(store: Store) -> None:

@@ -61,10 +61,10 @@ def test_it_takes_microseconds() -> None:
 
 
 def _seconds(rounds: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(rounds):
         envelope(ORDINARY)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_an_mbox_line_first() -> None:
 
 
 def test_endless_headers_are_cut() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert envelope(b"Subject: a\r\n" + b"X: y\r\n" * 2_000_000 + b"To: late\r\n\r\n").to == ""
     assert len(envelope(b"Subject: " + b"a" * 5_000_000).subject) == 8192 - 1
     assert len(envelope(b"To: " + b"=?u?q?" * 1_000_000).to) < 9000
     assert len(envelope(b"Subject:" + b"\r\n " * 1_000_000 + b"x").subject) < 10
     assert len(envelope(b"From:" + b"<" * 1_000_000).from_name) < 9000
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize(

@@ -138,10 +138,10 @@ def hostile() -> list[bytes]:
 @pytest.mark.parametrize("number", range(len(hostile())))
 def test_hostile_messages_are_read_in_bounded_time(number: int) -> None:
     raw = hostile()[number]
-    start = time.perf_counter()
+    start = time.process_time()
     readable(raw)
     envelope(raw)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_limits_of_depth_and_parts() -> None:
@@ -172,9 +172,9 @@ def test_any_bytes_are_read(noise: bytes) -> None:
 def test_every_nasty_message_is_read_quickly() -> None:
     count = 0
     for name, raw in iter_torture(mboxes=True):
-        start = time.perf_counter()
+        start = time.process_time()
         parsed, found = readable(raw), envelope(raw)
-        assert time.perf_counter() - start < 2, name
+        assert time.process_time() - start < 2, name
         "".join([parsed.text, parsed.html, *found[1:7], *(x for pair in parsed.headers for x in pair)]).encode("utf-8")
         count += 1
     assert count > 1200

@@ -84,7 +84,7 @@ class Child:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def wait_for_greeting(self, port: int, seconds: float = 10.0) -> None:
+    def wait_for_greeting(self, port: int, seconds: float = 30.0) -> None:
         """Wait until an IMAP server greets on a port; raise with the log if the process ends before."""
         wait_until(lambda: not self.running or _greets(port), seconds, f"greeting on port {port}")
         if not self.running:

@@ -161,6 +161,6 @@ def test_the_wal_does_not_grow_without_end(tmp_path: Path) -> None:
     stop.set()
     reader.join()
     store.close()
-    assert largest < WAL_LIMIT + (16 << 20)
+    assert largest < 2 * WAL_LIMIT  # one commit more, if no reader comes between
     assert slowest[0] < 5.0
     assert not (tmp_path / f"{FILE_NAME}-wal").exists()
