@@ -41,6 +41,7 @@ def test_the_commands_of_this_version() -> None:
         "db path",
         "db stats",
         "demo",
+        "doctor",
         "export eml",
         "health",
         "show",
