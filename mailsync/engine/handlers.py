@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class Handlers:
             "fetch": self.fetch,
             "check": self.check,
             "reload": self.reload,
+            "purge": self.purge,
         }
 
     def _chosen(self, job: Job) -> list[AccountMirror]:
@@ -137,6 +139,7 @@ class Handlers:
                 for name in params.get("folders") or list(present):
                     if stopping():
                         raise Interrupted
+                    await mirror.check_consent()
                     if name not in present:
                         verdicts.append(Verdict(mirror.name, name, error="not mirrored"))
                         continue
@@ -162,6 +165,25 @@ class Handlers:
         document, failure = await checked(mirror)
         document["exit_code"] = failure.exit_code if failure else 0
         return Outcome(failure is None, document, str(failure) if failure else None, failure.hint if failure else None)
+
+    async def purge(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Remove what was mirrored of accounts, also of those that are not configured any more; `store.purge`.
+
+        Reading is not allowed from then on: what could still be on its way is not stored.
+        """
+        from mailsync.store import purge
+
+        purged = []
+        for name in job.params["accounts"]:
+            configured = name in self._mirrors
+            async with self._syncing[name] if configured else contextlib.nullcontext():
+                counts = await asyncio.to_thread(
+                    purge.run, self._store, name, self._now(), keep=configured, stopping=stopping
+                )
+            purged.append({"name": name, **counts})
+            log.info("account_purged", account=name, messages=counts["messages"])
+        emptied = await asyncio.to_thread(purge.reclaim, self._store.path)
+        return Outcome(True, {"ok": True, "exit_code": 0, "accounts": purged, "overwritten": emptied})
 
     async def reload(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Take the configuration as it is now: accounts that came, changed and went. A wrong one changes nothing."""

@@ -41,6 +41,8 @@ class Packed:
     sizes: list[int]
     frames: list[Any]
     dictionary: tuple[int, bytes] | None = None
+    needs: int = 0
+    """The id of the dictionary; 0 for none."""
 
 
 class Codec:
@@ -65,11 +67,18 @@ class Codec:
             frames: list[Any] = list(compressor.multi_compress_to_buffer(bodies, threads=1))
         else:
             frames = [compressor.compress(body) for body in bodies]
-        return Packed(digests, [len(body) for body in bodies], frames, self._unsaved)
+        needs = dictionary.dict_id() if dictionary is not None else 0
+        return Packed(digests, [len(body) for body in bodies], frames, self._unsaved if needs else None, needs)
 
     def saved(self) -> None:
         """The dictionary that came with a `Packed` is committed."""
         self._unsaved = None
+
+    def forget(self) -> None:
+        """What was learned is not used any more: the next messages make another dictionary."""
+        with self._lock:
+            self._dictionary = self._unsaved = None
+            self._samples = []
 
     def _learn(self, bodies: list[bytes]) -> Any:
         with self._lock:
@@ -138,8 +147,13 @@ def unpack_head(connection: sqlite3.Connection, frame: bytes) -> bytes:
     return head
 
 
+def dictionary_of(frame: bytes) -> int:
+    """The id of the dictionary that a frame needs; 0 for none."""
+    return int(zstandard.get_frame_parameters(frame[:18]).dict_id)
+
+
 def _decompressor(connection: sqlite3.Connection, frame: bytes) -> Any:
-    wanted = zstandard.get_frame_parameters(frame[:18]).dict_id
+    wanted = dictionary_of(frame)
     known: dict[int, Any] | None = getattr(_local, "decompressors", None)
     if known is None:
         known = _local.decompressors = {}

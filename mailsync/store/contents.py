@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 
 from mailsync.errors import StoreError
-from mailsync.store.codec import HEAD, Packed, unpack, unpack_head, unpack_many
+from mailsync.store.codec import HEAD, Packed, dictionary_of, unpack, unpack_head, unpack_many
 
 PAGE_BYTES = 1 << 19
 """Raw bytes a page of `frames_after` holds at most, and a message more."""
 
 
 def add(connection: sqlite3.Connection, packed: Packed) -> int:
-    """Store those of `packed` that are not stored yet; returns how many these were."""
-    if packed.dictionary:
-        connection.execute("INSERT OR IGNORE INTO dictionaries (id, data) VALUES (?, ?)", packed.dictionary)
+    """Store those of `packed` that are not stored yet; returns how many these were.
+
+    StoreError when a purge has replaced their dictionary since they were packed: they are fetched again.
+    """
+    _have_dictionary(connection, packed)
     cursor = connection.executemany(
         "INSERT INTO contents (digest, size, body) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING",
         zip(packed.digests, packed.sizes, packed.frames, strict=True),
     )
     return cursor.rowcount
+
+
+def replace(connection: sqlite3.Connection, content_ids: Sequence[int], packed: Packed) -> None:
+    """Store contents under other frames; those that are gone stay so."""
+    _have_dictionary(connection, packed)
+    connection.executemany("UPDATE contents SET body = ? WHERE id = ?", zip(packed.frames, content_ids, strict=True))
+
+
+def _have_dictionary(connection: sqlite3.Connection, packed: Packed) -> None:
+    if packed.dictionary:
+        connection.execute("INSERT OR IGNORE INTO dictionaries (id, data) VALUES (?, ?)", packed.dictionary)
+    elif packed.needs and not connection.execute("SELECT 1 FROM dictionaries WHERE id = ?", (packed.needs,)).fetchone():
+        raise StoreError(
+            "the compression dictionary was replaced by a purge", hint="run it again", scope="account", retry="backoff"
+        )
+
+
+def forget_dictionaries(connection: sqlite3.Connection, retired: Set[int], after: int) -> bool:
+    """Delete dictionaries, which no content up to the id `after` needs; False when a later one does."""
+    later = connection.execute("SELECT substr(body, 1, 18) FROM contents WHERE id > ?", (after,))
+    if any(dictionary_of(row[0]) in retired for row in later):
+        return False
+    connection.executemany("DELETE FROM dictionaries WHERE id = ?", [(number,) for number in retired])
+    return True
 
 
 def dictionary(connection: sqlite3.Connection) -> bytes | None:
@@ -74,6 +100,19 @@ def frames_after(connection: sqlite3.Connection, position: int, limit: int) -> l
         page.append((row[0], row[1], row[2]))
         total += min(row[1], HEAD)
         if total > PAGE_BYTES:
+            break
+    return page
+
+
+def whole_after(connection: sqlite3.Connection, position: int, limit: int, size: int) -> list[tuple[int, int, bytes]]:
+    """Up to `limit` contents with an id above `position`, ascending: (id, raw size, frame); about `size` raw bytes."""
+    page, total = [], 0
+    for row in connection.execute(
+        "SELECT id, size, body FROM contents WHERE id > ? ORDER BY id LIMIT ?", (position, limit)
+    ):
+        page.append((row[0], row[1], row[2]))
+        total += row[1]
+        if total > size:
             break
     return page
 

@@ -100,6 +100,7 @@ class Store:
             connection.execute("PRAGMA query_only = 1")
         else:
             connection.execute("PRAGMA foreign_keys = 1")
+            connection.execute("PRAGMA secure_delete = 1")  # what is deleted is overwritten; many builds do so anyway
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
