@@ -85,8 +85,11 @@ async def sign_in(
 
 
 def no_mailbox(answer: Tagged) -> NoMailbox | None:
-    """The error when the server knows who signs in and has nothing to open for them (Exchange), else None."""
-    if "authenticated but not connected" not in answer.text.lower():
+    """The error when the server knows who signs in and has nothing to open for them, else None.
+
+    Exchange says so of any command, some behind an OK to the sign-in.
+    """
+    if answer.status == "OK" or "authenticated but not connected" not in answer.text.lower():
         return None
     return NoMailbox()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mailsync.errors import CommandRefused, MailsyncError, ProtocolError, Throttled
 from mailsync.imap import throttle
+from mailsync.imap.auth import no_mailbox
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.protocol import AUTH, SELECTED, Pending, Protocol
 from mailsync.imap.quirks import Quirks
@@ -112,12 +113,16 @@ class Line:
 
     def misunderstood(self, answer: Tagged) -> bool:
         """BAD, and not because we are too fast: what was asked for has to be asked for otherwise."""
-        return answer.status == "BAD" and throttle.hint(answer.text, answer.code.name if answer.code else None) is None
+        if answer.status != "BAD" or no_mailbox(answer) is not None:
+            return False
+        return throttle.hint(answer.text, answer.code.name if answer.code else None) is None
 
     def check(self, answer: Tagged, name: str) -> None:
-        """Raise CommandRefused (NO), ProtocolError (BAD) or Throttled unless the answer is OK."""
+        """Raise CommandRefused (NO), ProtocolError (BAD), Throttled or NoMailbox unless the answer is OK."""
         if answer.status == "OK":
             return
+        if (error := no_mailbox(answer)) is not None:
+            raise error
         text = safe_text(answer.text, 200)
         code = answer.code.name if answer.code else None
         seconds = throttle.hint(answer.text, code)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from dataclasses import field
 
@@ -102,6 +101,8 @@ def _fit(username: str, token: str) -> None:
 
 def _status(challenge: bytes) -> str:
     """The status of an error report (RFC 7628 section 3.2.2; Google's form has numbers), "" where there is none."""
+    import json  # most servers refuse nobody
+
     try:
         report = json.loads(base64.b64decode(challenge, validate=True))
     except (binascii.Error, ValueError, RecursionError):

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from mailsync.errors import LoginNeeded, SignInFailed
+from mailsync.errors import LoginNeeded, MailsyncError, SignInFailed
 from mailsync.imap.auth import TokenRefused
 from mailsync.imap.session import Session
 from mailsync.privacy.secret import Bearer, Credential
@@ -71,6 +71,11 @@ class Access:
             self._told = True
             await self._audit("sign_in")
         return session
+
+    def stand(self, error: MailsyncError) -> None:
+        """Nothing is tried from now on: also where a sign-in worked, and led nowhere."""
+        if self.refusal is None and isinstance(error, SignInFailed):
+            self.refusal, self._told = error, False
 
     def lift(self) -> None:
         """A person wants it tried."""
@@ -128,7 +133,7 @@ class Access:
         return LoginNeeded(str(error), hint=hint)
 
     async def _refuse(self, error: SignInFailed) -> None:
-        self.refusal, self._told = error, False
+        self.stand(error)
         await self._audit("sign_in_failed", type(error).__name__)
 
     async def _audit(self, action: str, outcome: str = "ok") -> None:

@@ -66,6 +66,8 @@ class AccountConnection:
     """The state between syncs: `watching` while a monitor has a connection."""
     token_changed: Callable[[], float | None] = lambda: None
     syncing: bool = field(default=False, init=False)
+    discovering: bool = field(default=False, init=False)
+    """The folders are wanted next: whoever connects asks for them in a round trip of the sign-in."""
     mail: Store = field(init=False)
     """`store` for what comes out of the mailbox: nothing is written without consent at that very moment."""
     pool: Pool = field(init=False)
@@ -246,6 +248,7 @@ class AccountConnection:
             quirks=self.knowledge.quirks,
             overrides=self.config.quirks.given(),
             on_state=self.meter.changed,
+            lists=self.discovering,
         )
 
     async def heal(self) -> bool:
@@ -326,6 +329,8 @@ class AccountConnection:
         at = self.now()
         if state in ("watching", "disconnected") and isinstance(self._noted, BudgetSpent) and self.over_budget():
             return  # push goes on in what the day has left; that syncs wait is what counts
+        if state in ("watching", "disconnected") and self._access.refusal is not None:
+            return  # it still waits for a person
         await self.store.awrite(lambda c: accounts.set_state(c, self.name, state, at, detail, hint))
 
     async def note_failure(self, error: MailsyncError) -> None:
@@ -342,6 +347,7 @@ class AccountConnection:
             await self.pool.close()
         elif error.exit_code == 3 and error.retry == "never":
             state = "needs_login"
+            self._access.stand(error)
         elif isinstance(error, BudgetSpent):
             state, resumes = "backing_off", float(round(at + (error.resume_after or 0)))
         elif error.retry == "backoff":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from typing import Any, Self
 from mailsync.config.models import AccountConfig
 from mailsync.imap.session import Session
 from mailsync.model import AccountResult, FolderResult, flag_names
-from mailsync.privacy.secret import Password
+from mailsync.privacy.secret import Credential, Password
 from mailsync.store import accounts, consents, contents, folders
 from mailsync.store.database import Store
 from mailsync.sync.account import AccountMirror
@@ -35,7 +36,7 @@ def account_config(port: int, user: str = "alice", **options: Any) -> AccountCon
 class Rig:
     """A store in `directory` and the mirror of one account in it; a context manager.
 
-    `clock` is added to the time the mirror sees.
+    `clock` is added to the time the mirror sees; `credential` signs in instead of the password.
     """
 
     directory: Path
@@ -44,6 +45,7 @@ class Rig:
     password: str = "secret"
     options: dict[str, Any] = field(default_factory=dict)
     clock: float = 0.0
+    credential: Callable[[bool], Credential] | None = None
     store: Store = field(init=False)
     mirror: AccountMirror = field(init=False)
 
@@ -57,7 +59,7 @@ class Rig:
             ACCOUNT,
             account_id,
             config,
-            lambda renew: Password(self.password),
+            self.credential or (lambda renew: Password(self.password)),
             lambda: time.time() + self.clock,
         )
         return self
