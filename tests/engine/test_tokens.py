@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mailsync.accounts.oauth.token import Tokens
+from mailsync.accounts.oauth.login import Login
 from mailsync.accounts.vault import Vault
 from mailsync.config.models import Config
 from mailsync.engine.engine import Engine
@@ -24,7 +25,7 @@ from mailsync.store import accounts, audit, consents, jobs
 from mailsync.store.database import Store
 from mailsync.sync import access, download, monitor, reacting
 from tests.servers.dovecot_oauth import TokenDovecot
-from tests.servers.oidc import Oidc
+from tests.servers.oidc import Browser, Oidc
 from tests.servers.process import wait_until
 from tests.servers.proxy import FaultProxy, Faults
 
@@ -50,13 +51,32 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reacting, "RETAKE_SECONDS", 0.1)
 
 
+class Person:
+    """Somebody who visits the page of the provider and ends where that sends the browser."""
+
+    def __init__(self, provider: Oidc, user: str) -> None:
+        self.provider, self.user = provider, user
+
+    def visit(self, url: str, opened: bool) -> None:
+        threading.Thread(target=self._browse, args=(url,), daemon=True).start()
+
+    def _browse(self, url: str) -> None:
+        with Browser() as browser:
+            browser.get(browser.sign_in(url, self.user, self.provider.users[self.user]))
+
+    def code(self, user_code: str, url: str, seconds: float) -> None:
+        raise AssertionError("nobody asked for a code")
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
 class Running:
-    """An engine on one account; `sign_in` is what `mailsync auth login` does in another process."""
+    """An engine on one account, and people who sign in beside it."""
 
     def __init__(self, folder: Path, provider: Oidc, port: int, user: str, **options: Any) -> None:
         self.provider, self.user = provider, user
         self.folder = folder
-        self.vault = Vault(folder / "secrets", "file")
         self.store = Store.open(folder)
         account = {
             "email": user,
@@ -67,28 +87,19 @@ class Running:
             "oauth": {"client_id": provider.client_id, "issuer": provider.issuer}
             | {"client_secret_command": ["echo", provider.client_secret]},
         }
-        config = {"general": {"secrets": "file"}, "accounts": {NAME: account | options}}
+        named = {"general": {"secrets": "file"}, "accounts": {NAME: account | options}}
+        self.config = Config.model_validate(named)
         self.store.write(lambda c: accounts.ensure(c, [(NAME, user)])).result()
         self.store.write(lambda c: consents.grant(c, NAME, ["mailbox_access", "email_read"], 1.0)).result()
-        self.engine = Engine(Config.model_validate(config), self.store, folder)
+        self.engine = Engine(self.config, self.store, folder)
 
     def sign_in(self) -> None:
-        given, at = self.provider.tokens(self.user), time.time()
-        self.vault.store_token(
-            NAME,
-            Tokens(
-                access=given["access_token"],
-                refresh=given["refresh_token"],
-                expires_at=at + given["expires_in"],
-                scopes=("imap",),
-                subject=self.user,
-                obtained_at=at,
-                refresh_obtained_at=at,
-                client_id=self.provider.client_id,
-                issuer=self.provider.issuer,
-                token_endpoint=f"{self.provider.issuer}/token",
-            ).dump(),
-        )
+        """What `mailsync auth login` does, beside the engine, with a person at the browser."""
+        account = self.config.accounts[NAME]
+        signed = Login(
+            NAME, account, Vault(self.folder / "secrets", "file"), Person(self.provider, self.user), browser=False
+        ).run()
+        assert signed.refreshable
 
     def row(self, statement: str) -> tuple[Any, ...]:
         with self.store.read() as connection:
