@@ -30,7 +30,7 @@ imports: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log; exit 1; }
 
 servers:
-	@sh tests/servers/ensure.sh dovecot oidc
+	@sh tests/servers/ensure.sh dovecot oidc dbus-daemon gnome-keyring-daemon
 
 bench: $(VENV)/.dev
 	@sh tests/servers/ensure.sh dovecot mbsync

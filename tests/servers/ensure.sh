@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make sure that the real programs the tests talk to are here: as root, install what is missing from Debian's
-# packages; otherwise say what to install and fail. Usage: ensure.sh dovecot [mbsync] [oidc]
+# packages; otherwise say what to install and fail. Usage: ensure.sh dovecot [mbsync] [oidc] [dbus-daemon gnome-keyring-daemon]
 # `oidc` is the OpenID provider of tests/servers/oidc: npm installs what its lock names into a cache, once.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
@@ -36,6 +36,8 @@ for program in "$@"; do
         dovecot) missing="$missing dovecot-imapd" ;;
         mbsync) missing="$missing isync" ;;
         npm) missing="$missing npm" ;;
+        dbus-daemon) missing="$missing dbus" ;;
+        gnome-keyring-daemon) missing="$missing gnome-keyring" ;;
         *) echo "error: no package is known for $program" >&2; exit 1 ;;
     esac
 done
