@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from mailsync.errors import NewerSchema, StoreError
 from mailsync.privacy.files import private_file
-from mailsync.store import contents, schema
+from mailsync.store import contents, heap, schema
 from mailsync.store.codec import Codec
 
 T = TypeVar("T")
@@ -81,6 +81,8 @@ class Store:
         path = data_dir / FILE_NAME
         if not path.exists() and not create:
             raise StoreError(f"no mailsync database at {path}", hint="run `mailsync sync` first, or check --data-dir")
+        if create:  # a command that only reads is over too soon to gain by it
+            heap.share()
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _alone(data_dir):
