@@ -69,7 +69,11 @@ class Access:
             raise
         if not self._told:
             self._told = True
-            await self._audit("sign_in")
+            try:
+                await self._audit("sign_in")
+            except BaseException:
+                session.close()  # nobody else knows of it yet
+                raise
         return session
 
     def stand(self, error: MailsyncError) -> None:
