@@ -6,14 +6,16 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.corpus import MISSING, corpus_dir
 from tests.servers.dovecot import Dovecot
-from tests.servers.oidc import Oidc
 from tests.servers.pymap_server import Pymap
+
+if TYPE_CHECKING:
+    from tests.servers.oidc import Oidc
 
 _numbers = itertools.count(1)
 USERS = {f"user{number}": f"secret{number}" for number in range(1, 201)}
@@ -51,6 +53,8 @@ def start_dovecot() -> Iterator[Callable[..., Dovecot]]:
 @pytest.fixture(scope="session")
 def oidc() -> Iterator[Oidc]:
     """An OpenID provider shared by the session; make a user of your own with `make_user`."""
+    from tests.servers.oidc import Oidc
+
     with Oidc() as provider:
         yield provider
 

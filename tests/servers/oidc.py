@@ -42,8 +42,8 @@ class Oidc:
     `client_id` with `client_secret` (HTTP basic authentication) may do everything: sign people in at any loopback
     address, device code, client credentials, introspection. `public_client_id` has no secret and one registered
     redirect address, http://127.0.0.1/callback with any port. Tokens are opaque; introspection names the person as
-    `sub`, `email` and `username`. Access tokens live `access_seconds`. With `rotate` a refresh token works once, and
-    its second use ends the whole grant.
+    `sub`, `email` and `username`. Access tokens live `access_seconds`. A refresh token of `client_id` works once, its
+    second use ends the whole grant; one of `public_client_id` works until it is revoked, as Google's do.
     """
 
     client_id = "mailsync"
@@ -57,7 +57,6 @@ class Oidc:
         access_seconds: int = 3600,
         refresh_seconds: int = 86400,
         device_seconds: int = 300,
-        rotate: bool = True,
     ) -> None:
         self.users = dict(users or {"alice@example.com": "secret"})
         (self.port,) = free_ports(1)
@@ -66,7 +65,7 @@ class Oidc:
         self.directory = Path(tempfile.mkdtemp(prefix="mailsync-oidc-"))
         self._options = {
             "port": self.port,
-            "rotate": rotate,
+            "rotates": self.client_id,
             "access_seconds": access_seconds,
             "refresh_seconds": refresh_seconds,
             "device_seconds": device_seconds,
@@ -144,18 +143,23 @@ class Oidc:
         document: dict[str, Any] = answer.raise_for_status().json()
         return document
 
-    def tokens(self, address: str, scopes: tuple[str, ...] = SCOPES) -> dict[str, Any]:
-        """Sign a person in, without any code of mailsync: access_token, refresh_token, expires_in, id_token."""
+    def tokens(self, address: str, scopes: tuple[str, ...] = SCOPES, *, public: bool = False) -> dict[str, Any]:
+        """Sign a person in, without any code of mailsync: access_token, refresh_token, expires_in, id_token.
+
+        With `public` at the client without a secret.
+        """
         verifier = secrets.token_urlsafe(48)
         challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        redirect = f"http://{HOST}:1/tests"
-        asked = {"client_id": self.client_id, "response_type": "code", "redirect_uri": redirect, "prompt": "consent"}
+        client = self.public_client_id if public else self.client_id
+        redirect = f"http://{HOST}:1/callback"
+        asked = {"client_id": client, "response_type": "code", "redirect_uri": redirect, "prompt": "consent"}
         asked |= {"scope": " ".join(scopes), "code_challenge": challenge, "code_challenge_method": "S256"}
         with Browser() as browser:
             answer = browser.sign_in(f"{self.issuer}/auth?{urlencode(asked)}", address, self.users[address])
         form = {"grant_type": "authorization_code", "redirect_uri": redirect, "code_verifier": verifier}
         form["code"] = parse_qs(urlsplit(answer).query)["code"][0]
-        given = self._http.post("/token", data=form, auth=(self.client_id, self.client_secret))
+        auth = httpx.Auth() if public else httpx.BasicAuth(client, self.client_secret)
+        given = self._http.post("/token", data=form | ({"client_id": client} if public else {}), auth=auth)
         document: dict[str, Any] = given.raise_for_status().json()
         return document
 

@@ -129,7 +129,7 @@ def _fetch(url: str, session: httpx.Client) -> dict[str, Any] | None:
         return None
     try:
         document = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

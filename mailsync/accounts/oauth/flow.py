@@ -177,7 +177,7 @@ class Client:
                 )
             except _Said as said:
                 raise _refusal(self.provider, said.error, said.description) from None
-            except (httpx.HTTPStatusError, ValueError, TypeError):
+            except (httpx.HTTPStatusError, ValueError, TypeError, OverflowError, RecursionError):
                 raise ProtocolError(
                     f"{self.provider.title}: an answer that cannot be understood", hint="check token_endpoint"
                 ) from None
@@ -250,7 +250,7 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
         raise busy
     try:
         document = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise ProtocolError(f"{host}: an answer that is no JSON object (HTTP {answer.status_code})")

@@ -1,7 +1,7 @@
 // The certified oidc-provider as a throw-away OpenID provider for tests. tests/servers/oidc.py starts it.
 //
-// Options come as one JSON document in OIDC_OPTIONS: port, clients, secrets of time (ttl, in seconds), rotate.
-// /control/* is the test's own door; what the provider counts and logs about requests leaves through it.
+// OIDC_OPTIONS is one JSON document: port, clients, lifetimes in seconds, the client whose refresh tokens rotate.
+// /control/* is the tests' own door: people come in, requests that were seen go out, answers are planned.
 import http from "node:http";
 import { randomBytes, webcrypto } from "node:crypto";
 
@@ -39,7 +39,7 @@ const provider = new Provider(issuer, {
   conformIdTokenClaims: false,
   cookies: { keys: [randomBytes(16).toString("hex")] },
   pkce: { required: () => true },
-  rotateRefreshToken: options.rotate,
+  rotateRefreshToken: (ctx) => ctx.oidc.client.clientId === options.rotates,
   issueRefreshToken: (ctx, client, code) =>
     client.grantTypeAllowed("refresh_token") && code.scopes.has("offline_access"),
   ttl: {

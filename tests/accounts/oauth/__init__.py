@@ -1,0 +1,1 @@
+"""Tests of `mailsync.accounts.oauth`."""
