@@ -95,40 +95,55 @@ class Listed:
 # -- LIST and STATUS -------------------------------------------------------------------------------------------
 
 
-async def list_folders(line: Line, *, status: bool = True, sizes: bool = False) -> list[Listed]:
-    """Every selectable folder, with STATUS in the same round trip where LIST-STATUS (RFC 5819) is offered.
+class Listing:
+    """LIST on its way, with STATUS in the same round trip where LIST-STATUS (RFC 5819) is offered."""
 
-    With `sizes` also SIZE (RFC 8438), where offered: an upper bound of the bytes, which may cost the server a look at
-    every message. Return options that the server answers with BAD or NO are left out one group at a time, and stay so.
-    """
-    found: dict[bytes, Listed] = {}
-    statuses: dict[bytes, StatusEntry] = {}
+    def __init__(self, line: Line, *, status: bool = True, sizes: bool = False) -> None:
+        self.groups = _return_options(line, status=status, sizes=sizes)
+        """The groups of options that were asked for: what has to be given up where they are refused."""
+        self.found: dict[bytes, Listed] = {}
+        self.statuses: dict[bytes, StatusEntry] = {}
+        text = f" RETURN ({' '.join(filter(None, self.groups.values()))})" if self.groups else ""
+        self.pending = line.protocol.begin("LIST", b'LIST "" "*"' + text.encode(), accept=self._accept)
 
-    def accept(response: Response) -> bool:
+    def _accept(self, response: Response) -> bool:
         if isinstance(response, ListEntry):
-            found.setdefault(response.raw_name, Listed(response))
+            self.found.setdefault(response.raw_name, Listed(response))
         elif isinstance(response, StatusEntry):
-            statuses[response.raw_name] = response
+            self.statuses[response.raw_name] = response
         else:
             return False
         return True
 
+
+async def list_folders(
+    line: Line, *, status: bool = True, sizes: bool = False, early: Listing | None = None
+) -> list[Listed]:
+    """Every selectable folder, with STATUS in the same round trip where LIST-STATUS (RFC 5819) is offered.
+
+    With `sizes` also SIZE (RFC 8438), where offered: an upper bound of the bytes, which may cost the server a look at
+    every message. Return options that the server answers with BAD or NO are left out one group at a time, and stay so.
+    `early` was asked during the sign-in; it counts where it asks for what is asked for by all that is known now.
+    """
+    listing = early
+    if listing is None or listing.groups != _return_options(line, status=status, sizes=sizes):
+        listing = Listing(line, status=status, sizes=sizes)
     while True:
-        groups = _return_options(line, status=status, sizes=sizes)
-        text = f" RETURN ({' '.join(filter(None, groups.values()))})" if groups else ""
-        answer = await line.protocol.finish(line.protocol.begin("LIST", b'LIST "" "*"' + text.encode(), accept=accept))
+        answer = await line.protocol.finish(listing.pending)
+        groups = listing.groups
         if answer.status == "OK" or not groups or (answer.status == "BAD" and not line.misunderstood(answer)):
             break
         line.without |= {next(iter(groups))}
+        listing = Listing(line, status=status, sizes=sizes)
     line.check(answer, "LIST")
     folders = [
         listed
-        for listed in found.values()
+        for listed in listing.found.values()
         if not {name.lower() for name in listed.entry.attributes} & {"\\noselect", "\\nonexistent"}
     ]
     for listed in folders:
-        if listed.entry.raw_name in statuses:
-            _take_status(listed, statuses[listed.entry.raw_name])
+        if listed.entry.raw_name in listing.statuses:
+            _take_status(listed, listing.statuses[listed.entry.raw_name])
     if status:
         await fill_status(line, [listed for listed in folders if not listed.status], sizes=sizes)
     return folders

@@ -105,9 +105,13 @@ class Pool:
             return await self._take() or await self._connect()
 
     async def rest(self) -> None:
-        """Nobody needs a session for now: log out, at once or when `keep` seconds have passed without a user."""
+        """Nobody needs a session for now: log out, at once or when `keep` seconds have passed without a user.
+
+        At once means that nobody waits for the answer: the command that wanted the session is over.
+        """
         if not self.keep:
-            await self.close()
+            for session in self._emptied():
+                await session.leave()
             return
         self._reset()
         if self._idle and self._closer is None:
@@ -127,12 +131,16 @@ class Pool:
 
     async def close(self) -> None:
         """Log out of what is idle, at once."""
+        await _log_out(self._emptied())
+
+    def _emptied(self) -> list[Session]:
+        """What was idle, and is the pool's no more."""
         if self._closer is not None:
             self._closer.cancel()
             self._closer = None
         idle, self._idle = self._idle, []
-        await _log_out([session for session, _ in idle])
         self._reset()
+        return [session for session, _ in idle]
 
     def _reset(self) -> None:
         if not self._users and self.ceiling != self._most:

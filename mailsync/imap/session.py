@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,10 @@ class Session(Line):
     ) -> None:
         self._on_state = on_state
         self.notices = notify.Notices()
+        self.round_trip_is_bound = False
+        """`round_trip` may be less than it says: see `measure`."""
+        self._early: mailboxes.Listing | None = None
+        """LIST, as it was asked during the sign-in."""
         self._left: Pending | None = None
         """An IDLE that was ended by DONE and has not been answered for all we know."""
         super().__init__(protocol, endpoint, known)
@@ -74,19 +79,24 @@ class Session(Line):
         quirks: Quirks = UNKNOWN,
         overrides: Mapping[str, Any] | None = None,
         on_state: Callable[[Session], None] | None = None,
+        lists: bool = False,
     ) -> Session:
         """Connect, sign in, introduce ourselves and enable what the server has for us.
 
         `quirks` are known beforehand (a probe, an earlier connection); they are combined with those of host, greeting,
         ID and capabilities, and `overrides`, what the user has set, is applied last: see `imap.quirks`. `on_state` is
-        called with the session after each move to another state, "connecting" first.
+        called with the session after each move to another state, "connecting" first. `lists`: the folders are asked
+        for in a round trip of the sign-in, for the first `list_folders`.
         """
         client = dial(endpoint)
         session = cls(client.protocol, endpoint, quirks, on_state)
         try:
             session.states.move("connecting")
             _, session.greeting = await connect(endpoint, client=client)
-            await Introduction(session, quirks, overrides or {}).run(username, credential)
+            introduction = Introduction(session, quirks, overrides or {})
+            await introduction.run(username, credential, lists=lists)
+            session._early = introduction.listing
+            session.round_trip_is_bound = introduction.listing is not None
         except BaseException:
             session.close()
             raise
@@ -96,7 +106,8 @@ class Session(Line):
 
     async def list_folders(self, *, status: bool = True, sizes: bool = False) -> list[Listed]:
         """Every selectable folder, with STATUS and MAILBOXID where offered; see `mailboxes.list_folders`."""
-        return await mailboxes.list_folders(self, status=status, sizes=sizes)
+        early, self._early = self._early, None
+        return await mailboxes.list_folders(self, status=status, sizes=sizes, early=early)
 
     async def status(self, raw_name: bytes) -> dict[str, int] | None:
         """STATUS of one folder; None when the server says, without a code or with NONEXISTENT, that there is none."""
@@ -200,6 +211,14 @@ class Session(Line):
     async def noop(self) -> None:
         await self.ok(self.protocol.begin("NOOP"))
 
+    async def measure(self) -> None:
+        """Take the round trip anew where the sign-in's may have had to wait for LIST, which takes its time."""
+        if self.round_trip_is_bound:
+            started = time.perf_counter()
+            await self.noop()
+            self.round_trip = min(self.round_trip, time.perf_counter() - started)
+            self.round_trip_is_bound = False
+
     async def idle(self, seconds: float) -> bool:
         """IDLE (RFC 2177) until something is pushed or `seconds` have passed; True when something was pushed.
 
@@ -257,6 +276,14 @@ class Session(Line):
         with contextlib.suppress(MailsyncError, TimeoutError):
             async with asyncio.timeout(2):
                 await self.protocol.finish(self.protocol.begin("LOGOUT"))
+        self.close()
+
+    async def leave(self) -> None:
+        """Say goodbye and close without waiting for an answer; never fails."""
+        self.states.end("disconnected")
+        with contextlib.suppress(MailsyncError):
+            self.protocol.begin("LOGOUT")
+            await asyncio.sleep(0)  # uvloop sends at the end of the turn
         self.close()
 
     def close(self) -> None:

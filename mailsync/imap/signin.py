@@ -13,8 +13,9 @@ from typing import Any
 
 from mailsync import __version__
 from mailsync.imap import quirks
-from mailsync.imap.auth import no_mailbox, sign_in
+from mailsync.imap.auth import sign_in
 from mailsync.imap.line import Line
+from mailsync.imap.mailboxes import Listing
 from mailsync.imap.protocol import AUTH, Pending
 from mailsync.imap.quirks import Quirks
 from mailsync.imap.responses import Capability, Code, Enabled, Response, ServerId, Tagged
@@ -29,9 +30,14 @@ class Introduction:
         self._known = known
         self._settings = settings
         self._told = False  # the capabilities are known, from whatever answer
+        self.listing: Listing | None = None
+        """LIST, where it was to be asked as well and could be in the same round trip."""
 
-    async def run(self, username: str, credential: Credential) -> None:
-        """Raises SignInFailed, Throttled, InsecureConnection, Unreachable or ProtocolError."""
+    async def run(self, username: str, credential: Credential, *, lists: bool = False) -> None:
+        """Sign in; `lists`: ask for the folders, too.
+
+        Raises SignInFailed, Throttled, InsecureConnection, Unreachable or ProtocolError.
+        """
         line = self._line
         if line.protocol.state != AUTH:
             # After STARTTLS the greeting's words are worth nothing: it came in the clear.
@@ -56,10 +62,13 @@ class Introduction:
                 await line.protocol.finish(waiting[-1])
         if wanted := self._extensions():
             waiting.append(self._enable(wanted))
+        if lists and not alone:
+            self.listing = Listing(line)
+            waiting.append(self.listing.pending)
         if not capabilities.future.done():
             await self._answered(capabilities)
         for pending in waiting:
-            await line.protocol.finish(pending)  # a refusal of either is of no consequence (RFC 2971 section 3.1)
+            await line.protocol.finish(pending)  # a refusal is of no consequence here (RFC 2971 section 3.1)
         self._match()
         line.enabled -= line.quirks.disable
 
@@ -94,8 +103,6 @@ class Introduction:
         answer = await line.protocol.finish(pending)
         taken = time.perf_counter() - started
         line.round_trip = min(line.round_trip or taken, taken)
-        if (error := no_mailbox(answer)) is not None:
-            raise error
         line.check(answer, "CAPABILITY")
         return answer
 

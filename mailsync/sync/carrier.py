@@ -12,7 +12,6 @@ from mailsync.record import record
 from mailsync.store import accounts, activity, folders, messages, quarantine
 from mailsync.store.database import Store
 from mailsync.sync.download import Download
-from mailsync.sync.moves import Moves
 from mailsync.sync.plan import Changes, Choice, Numbers
 from mailsync.sync.questions import PIECE, Questions
 from mailsync.sync.scope import Scope
@@ -79,6 +78,8 @@ class Carrier:
         if strangers and self.scope is not None:
             strangers = await self.scope.settle(session, self.store, self.folder.id, strangers, self.result)
         if strangers and not strange and await self.may_know_arrivals():
+            from mailsync.sync.moves import Moves  # nothing is known from elsewhere in most syncs
+
             moves = Moves(self.store, self.account, self.account_id, self.folder, self.result, self.now)
             strangers = await moves.take(session, strangers)
             await self.report(moves.doubts)

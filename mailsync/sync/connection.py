@@ -264,6 +264,8 @@ class AccountConnection:
         self.quirks = session.quirks
         known.met(session)
         if known.line.differs(session.round_trip):
+            await session.measure()
+        if known.line.differs(session.round_trip):
             measured = line.Line(session.round_trip, known.line.rate, known.line.compressed)
             known.note({"line": measured.dump()}, LINE_SECONDS)
         choice = self.compression(session)

@@ -27,9 +27,7 @@ from mailsync.sync.certify import certify
 from mailsync.sync.download import Download
 from mailsync.sync.gmail import keep_labels
 from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
-from mailsync.sync.preview import foresee
 from mailsync.sync.questions import Questions
-from mailsync.sync.reset import Reset, same_messages
 from mailsync.sync.scope import Scope
 
 ROUNDS = 3
@@ -164,6 +162,8 @@ class FolderSync:
         changes.fetch |= (due | admitted) - changes.remove
         await self._carrier.report(questions.doubts)
         if self.dry_run:
+            from mailsync.sync.preview import foresee
+
             await foresee(session, self.scope, changes.fetch - due, self.result, changes.fetch & due)
             self.result.changed += len(changes.reflag)
             self.result.deleted += len(changes.remove)
@@ -224,11 +224,15 @@ class FolderSync:
         """Where UIDVALIDITY never changes, whatever happens, a sample has to tell that UIDs are what they were."""
         if not session.quirks.fixed_uidvalidity or choice.strategy in ("first", "uidvalidity_reset"):
             return choice
+        from mailsync.sync.reset import same_messages
+
         if await same_messages(self.store, session, folder, await questions.held()):
             return choice
         return Choice("uidvalidity_reset", "messages are not what their UIDs say, though UIDVALIDITY is as it was")
 
     async def _reset(self, session: Session, folder: folders.Folder, server: Numbers) -> Mailbox:
+        from mailsync.sync.reset import Reset  # rare, and long
+
         reset = Reset(self.store, self.account, folder, self.result, self.now)
         try:
             there = await reset.run(session, server, dry_run=self.dry_run)

@@ -15,7 +15,7 @@ from mailsync.record import record, replace
 from mailsync.store import contents, discovery
 from mailsync.store.database import Store
 from mailsync.store.folders import Folder
-from mailsync.sync import identity, internaldate
+from mailsync.sync import internaldate
 
 SAMPLE = 10
 """The newest messages looked at, and as many others."""
@@ -96,6 +96,8 @@ def _may_be(folder: Folder, item: Listed) -> bool:
 
 async def _is_same(session: Session, store: Store, folder: Folder, item: Listed) -> bool:
     """Messages of the mirror are in `item` under their UIDs: no contradiction, and at least half of them there."""
+    from mailsync.sync import identity  # a rename is rare
+
     rows = await store.aread(lambda connection: discovery.sample(connection, folder.id, SAMPLE))
     heads = await store.aread(lambda c: dict(contents.heads_of(c, {row.content for row in rows})))
     expected = {row.uid: (row.internaldate, identity.mark(heads.get(row.content) or b"")) for row in rows}

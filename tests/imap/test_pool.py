@@ -143,12 +143,22 @@ async def test_a_pool_that_keeps_sessions_reuses_them_until_their_time_is_up(ser
     await pool.close()
 
 
-async def test_a_pool_that_keeps_nothing_logs_out_at_once(server: FakeServer) -> None:
+async def test_a_pool_that_keeps_nothing_says_goodbye_and_waits_for_nobody(server: FakeServer) -> None:
+    async def silent(link: Link, command: Command) -> bool:
+        return True
+
+    server.hooks["LOGOUT"] = silent
     pool = Pool(lambda: open_session(server), 2)
-    async with pool.session():
+    async with pool.session() as session:
         pass
-    await pool.rest()
-    assert server.verbs()[-1] == "LOGOUT"
+    async with asyncio.timeout(0.5):
+        await pool.rest()
+    assert session.closed is not None
+    for _ in range(500):
+        if server.verbs()[-1] == "LOGOUT":
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it left without a word")
 
 
 async def test_a_session_that_lay_idle_for_long_is_asked_first(

@@ -188,6 +188,53 @@ async def test_turns_with_dovecot_from_connect_to_logout(dovecot: Dovecot, fresh
         assert [turn.count(b"\r\n") for turn in turns] == [1, 3, 1, 1]
 
 
+async def test_the_folders_in_a_round_trip_of_the_sign_in(dovecot: Dovecot, fresh_user: str) -> None:
+    for number in range(30):
+        dovecot.fill(fresh_user, f"f{number}", [])
+    with FaultProxy(dovecot.port, Faults(latency=0.05)) as proxy:
+        endpoint = Endpoint("127.0.0.1", proxy.port, "none")
+        session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]), lists=True)
+        assert len(await session.list_folders()) == 31
+        (turns,) = proxy.turns
+        assert [turn.count(b"\r\n") for turn in turns] == [1, 4]
+        assert all("MESSAGES" in one.status for one in await session.list_folders())  # asked again, not remembered
+        await session.measure()
+        await session.measure()
+        assert 0.04 < session.round_trip < 0.2
+        await session.logout()
+        (turns,) = proxy.turns
+        assert [turn.count(b"\r\n") for turn in turns] == [1, 4, 1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["hMailServer", "other"])
+async def test_folders_asked_for_too_early_are_asked_for_again(name: str) -> None:
+    """What the ID tells of the server comes after LIST; a refusal is answered by asking for less."""
+
+    async def identify(link: Link, command: Command) -> bool:
+        await link.send(b'* ID ("name" "%s")\r\n' % name.encode())
+        await link.ok(command)
+        return True
+
+    async def strict(link: Link, command: Command) -> bool:
+        asked.append(command.text)
+        if b"RETURN" not in command.text:
+            return False
+        await link.ok(command, "what?", "BAD")
+        return True
+
+    asked: list[bytes] = []
+    with FakeServer({"INBOX": box(1), "Other": box(2)}) as server:
+        server.capabilities = f"{FULL} LIST-STATUS"
+        server.hooks |= {"ID": identify, "ENABLE": enables(), "LIST": strict}
+        endpoint = Endpoint("127.0.0.1", server.port, "none")
+        session = await Session.open(endpoint, "alice", Password("secret"), lists=True)
+        assert session.closed is None
+        listed = {one.entry.name: one.status["MESSAGES"] for one in await session.list_folders()}
+        assert listed == {"INBOX": 1, "Other": 2}
+        assert [b"RETURN" in text for text in asked] == [True] * (2 if name == "hMailServer" else 1) + [False]
+        session.close()
+
+
 async def test_a_dead_peer_is_noticed_by_tcp(dovecot: Dovecot, fresh_user: str) -> None:
     endpoint = Endpoint("127.0.0.1", dovecot.port, "none")
     session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]))

@@ -12,7 +12,7 @@ from tests.sync.rig import Rig
 FOLDERS = 200
 
 
-async def test_a_no_op_on_200_folders_takes_six_round_trips_from_connect_to_logout(
+async def test_a_no_op_on_200_folders_takes_five_round_trips_from_connect_to_logout(
     dovecot: Dovecot, fresh_user: str, tmp_path: Path
 ) -> None:
     """With TCP's own. An answer that comes in two pieces with a command of ours between them counts twice."""
@@ -23,11 +23,12 @@ async def test_a_no_op_on_200_folders_takes_six_round_trips_from_connect_to_logo
         client.append("box007", letter(2))
     with FaultProxy(dovecot.port) as proxy, Rig(tmp_path, proxy.port, fresh_user, dovecot.users[fresh_user]) as rig:
         assert len(await rig.sync()) == FOLDERS + 1
-        proxy.turns.clear()
         proxy.faults = Faults(latency=0.02)
+        await rig.sync()  # takes note of how long the line has become
+        proxy.turns.clear()
         results = await rig.sync()
         assert {result.strategy for result in results.values()} == {"unchanged"}
         assert len(results) == FOLDERS + 1
         (turns,) = proxy.turns
-        assert 1 + len(turns) <= 6, turns
+        assert 1 + len(turns) <= 5, turns
         assert any(b"LOGOUT" in said for said in turns)
