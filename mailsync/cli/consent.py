@@ -83,14 +83,33 @@ def revoke(
     name: Account,
     scopes: Scopes = None,
     every: Annotated[bool, typer.Option("--all", help="Every scope.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove what was mirrored from this disk; it cannot be undone.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take scopes back; what is mirrored already stays on the disk."""
+    """Take scopes back: work on the account ends at the next step, in a running daemon as well.
+
+    What is mirrored stays on the disk, unreadable without email_read, unless --purge removes it; on a terminal that
+    is asked.
+    """
+    from mailsync.privacy.consent import EMAIL_READ
+
     shared = context.of(ctx)
-    if name not in {account["name"] for account in _document(shared)["accounts"]}:
+    before = next((one for one in _document(shared)["accounts"] if one["name"] == name), None)
+    if before is None:
         shared.accounts([name])
-    _change(shared, name, _chosen(scopes, every), granting=False)
-    _tell(shared, name, as_json)
+    chosen = _chosen(scopes, every)
+    if purge and before is not None and EMAIL_READ in before["granted"] and EMAIL_READ not in chosen:
+        raise UsageError(
+            f"{EMAIL_READ} of {name} stays granted: what is purged would be mirrored again",
+            hint=f"revoke {EMAIL_READ} as well",
+        )
+    _change(shared, name, chosen, granting=False)
+    removed = None
+    if purge or (EMAIL_READ in chosen and not as_json and _wants_purge(shared, name)):
+        removed = _purge(shared, name)
+    _tell(shared, name, as_json, removed)
 
 
 def _chosen(scopes: list[str] | None, every: bool) -> list[str]:
@@ -115,6 +134,43 @@ def _change(shared: Context, name: str, scopes: list[str], *, granting: bool) ->
     change = consents.grant if granting else consents.revoke
     store = shared.store(create=True)
     store.write(lambda connection: change(connection, name, scopes, time.time()), durable=True).result()
+
+
+def _wants_purge(shared: Context, name: str) -> bool:
+    """Ask, where somebody can answer and something is there."""
+    import sys
+
+    from mailsync.store import purge
+
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        return False
+    with shared.store().read() as connection:
+        count = purge.mirrored(connection, name)
+    if count is None:
+        return False
+    question = f"Remove the {output.count(count, 'message')} mirrored of {name} from this disk? It cannot be undone."
+    try:
+        return typer.confirm(question, default=False)
+    except typer.Abort:
+        return False
+
+
+def _purge(shared: Context, name: str) -> dict[str, Any]:
+    """Have the engine do it, whoever runs it; what was removed."""
+    from mailsync.engine.ask import ask
+    from mailsync.errors import MailsyncError
+
+    job = ask(shared.config, shared.store(), shared.data_dir, "purge", {"accounts": [name]})
+    if job.status != "completed":
+        raise MailsyncError(
+            f"{name} was not purged to its end: {job.error or job.status}",
+            hint=job.error_hint or f"run it again: mailsync consent revoke {name} --all --purge",
+        )
+    document = job.result or {}
+    if not document["overwritten"]:
+        output.note("note: another program reads the database; run this again when it has ended, to overwrite the rest")
+    removed: dict[str, Any] = document["accounts"][0]
+    return {key: removed.get(key, 0) for key in ("messages", "removed", "contents", "folders", "bytes")}
 
 
 def _document(shared: Context) -> dict[str, Any]:
@@ -147,11 +203,18 @@ def _document(shared: Context) -> dict[str, Any]:
     return {"accounts": accounts}
 
 
-def _tell(shared: Context, name: str, as_json: bool) -> None:
-    account = next(account for account in _document(shared)["accounts"] if account["name"] == name)
+def _tell(shared: Context, name: str, as_json: bool, removed: dict[str, Any] | None = None) -> None:
+    known = {account["name"]: account for account in _document(shared)["accounts"]}
+    # Of an account that left the configuration a purge leaves nothing, not even this.
+    account = known.get(name, {"name": name, "granted": [], "missing": [], "scopes": []})
+    if removed is not None:
+        account["purged"] = removed
     if as_json:
         output.emit(account)
         return
+    if removed is not None:
+        count = removed["messages"] + removed["removed"]
+        output.say(f"{name}: {output.count(count, 'message')} removed from this disk ({output.size(removed['bytes'])})")
     output.say(f"{name}: granted {', '.join(account['granted']) or 'nothing'}")
     if account["missing"]:
         output.say(f"{name}: not synced without {', '.join(account['missing'])}")

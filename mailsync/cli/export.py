@@ -14,7 +14,7 @@ import typer
 from mailsync.cli import context, output
 from mailsync.cli.arguments import AsJson, complete_accounts
 from mailsync.cli.context import Context
-from mailsync.errors import NotFound, UsageError
+from mailsync.errors import ConsentMissing, NotFound, UsageError
 from mailsync.record import record
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ app = typer.Typer(
 
 @record
 class Outcome:
-    """What an export did, in messages and bytes. `skipped` could not be fetched from the server yet."""
+    """What an export did, in messages and bytes. `skipped` could not be fetched from the server yet, `withheld` carry
+    attachments that may not leave."""
 
     written: int = 0
     unchanged: int = 0
     skipped: int = 0
+    withheld: int = 0
     bytes: int = 0
 
 
@@ -60,6 +62,7 @@ def eml(
     """One file a message and index.jsonl beside them.
 
     Run again, it writes only what is new or differs. Files of messages that are gone stay, but leave the index.
+    It needs email_read; without attachment_access messages that carry attachments are left out, and the exit code is 3.
     """
     from mailsync.cli.progress import bar
 
@@ -68,14 +71,16 @@ def eml(
     dest = dest.expanduser()
     dest.mkdir(mode=0o700, parents=True, exist_ok=True)
     with bar("exporting", sum(folders.values())) as progress:
-        outcome = _export(shared, dest, list(folders), progress, everything=account is None and folder is None)
+        outcomes = _export(shared, dest, list(folders), progress, everything=account is None and folder is None)
+    outcome = _total(outcomes)
     document = {
-        "ok": True,
+        "ok": not outcome.withheld,
         "dest": str(dest),
         "index": str(dest / INDEX),
         "written": outcome.written,
         "unchanged": outcome.unchanged,
         "skipped": outcome.skipped,
+        "withheld": outcome.withheld,
         "bytes": outcome.bytes,
     }
     if as_json:
@@ -87,6 +92,12 @@ def eml(
         )
     if outcome.skipped:
         output.note(f"{output.count(outcome.skipped, 'message')} left out: not fetched yet")
+    if outcome.withheld:
+        names = [name for name, one in outcomes.items() if one.withheld]
+        raise ConsentMissing(
+            f"{output.count(outcome.withheld, 'message')} with attachments left out: attachment_access is not granted",
+            hint=f"run: mailsync consent grant {names[0]} attachment_access, then this again",
+        )
 
 
 @record(frozen=True)
@@ -101,10 +112,13 @@ class Chosen:
 def _chosen(shared: Context, account: str | None, pattern: str | None) -> dict[Chosen, int]:
     """The folders to export with their message counts."""
     from mailsync.config.selection import matches
-    from mailsync.store import overview
+    from mailsync.privacy.consent import EMAIL_READ
+    from mailsync.store import consents, overview
 
     with shared.store().read() as connection:
         accounts = overview.accounts(connection)
+        for name in {found.name for found in accounts if found.folders and account in (None, found.name)}:
+            consents.require(connection, name, [EMAIL_READ])
     if account is not None and account not in (known := [found.name for found in accounts]):
         raise UsageError(f"no account {account} is mirrored", hint=f"mirrored: {', '.join(known) or 'none'}")
     folders = {
@@ -119,8 +133,63 @@ def _chosen(shared: Context, account: str | None, pattern: str | None) -> dict[C
     return folders
 
 
-def _export(shared: Context, dest: Path, folders: list[Chosen], progress: Bar, *, everything: bool) -> Outcome:
-    outcome = Outcome()
+def _total(outcomes: dict[str, Outcome]) -> Outcome:
+    total = Outcome()
+    for one in outcomes.values():
+        for name in ("written", "unchanged", "skipped", "withheld", "bytes"):
+            setattr(total, name, getattr(total, name) + getattr(one, name))
+    return total
+
+
+def _export(
+    shared: Context, dest: Path, folders: list[Chosen], progress: Bar, *, everything: bool
+) -> dict[str, Outcome]:
+    """What was done, by account; that is on record, also where it failed in the middle."""
+    outcomes = {folder.account: Outcome() for folder in folders}
+    ended = "ok"
+    try:
+        _write_all(shared, dest, folders, outcomes, progress, everything=everything)
+    except BaseException as error:
+        ended = type(error).__name__
+        raise
+    finally:
+        _record(shared, outcomes, ended)
+    return outcomes
+
+
+def _record(shared: Context, outcomes: dict[str, Outcome], ended: str) -> None:
+    import sqlite3
+    import time
+
+    from mailsync.store import audit
+
+    def write(connection: sqlite3.Connection) -> None:
+        for account, one in outcomes.items():
+            audit.record(
+                connection,
+                "exported",
+                at=time.time(),
+                account=account,
+                outcome=ended,
+                form="eml",
+                messages=one.written + one.unchanged,
+                written=one.written,
+                bytes=one.bytes,
+                withheld=one.withheld,
+            )
+
+    shared.store().write(write).result()
+
+
+def _write_all(
+    shared: Context,
+    dest: Path,
+    folders: list[Chosen],
+    outcomes: dict[str, Outcome],
+    progress: Bar,
+    *,
+    everything: bool,
+) -> None:
     selected = {(folder.account, folder.name) for folder in folders}
     index = dest / INDEX
     temporary = dest / f".{INDEX}.tmp"
@@ -128,7 +197,7 @@ def _export(shared: Context, dest: Path, folders: list[Chosen], progress: Bar, *
     kept = iter(()) if everything else _other_rows(index, selected)
     with _private(temporary) as lines:
         waiting = next(kept, None)
-        for message, file in _files(shared, dest, folders, outcome, progress):
+        for message, file in _files(shared, dest, folders, outcomes, progress):
             while waiting is not None and waiting[0] <= message.id:
                 if waiting[0] < message.id:
                     lines.write(waiting[1])
@@ -141,14 +210,15 @@ def _export(shared: Context, dest: Path, folders: list[Chosen], progress: Bar, *
         temporary.unlink()
     else:
         temporary.replace(index)
-    return outcome
 
 
 def _files(
-    shared: Context, dest: Path, folders: list[Chosen], outcome: Outcome, progress: Bar
+    shared: Context, dest: Path, folders: list[Chosen], outcomes: dict[str, Outcome], progress: Bar
 ) -> Iterator[tuple[StoredMessage, str]]:
-    """Write the messages, by ascending id; yields each with its file name."""
-    from mailsync.store import reading
+    """Write the messages, by ascending id; yields each with its file name. Consent is asked for page by page."""
+    from mailsync.pipeline.mime import carries_attachments
+    from mailsync.privacy.consent import EMAIL_READ
+    from mailsync.store import consents, reading
 
     store = shared.store()
     after = 0
@@ -156,10 +226,18 @@ def _files(
     while True:
         with store.read() as connection:
             messages = list(reading.page(connection, ids, after, PAGE))
+            names = {message.account for message in messages}
+            for name in names:
+                consents.require(connection, name, [EMAIL_READ])
+            whole = {name for name in names if consents.attachments_allowed(connection, name)}
             for message in messages:
+                outcome = outcomes[message.account]
                 content = reading.raw(connection, message)
                 if content is None:
                     outcome.skipped += 1
+                    continue
+                if message.account not in whole and carries_attachments(content):
+                    outcome.withheld += 1
                     continue
                 # The id is a number of our own: no text of a server or a message becomes part of a path.
                 name = f"{message.id}.eml"

@@ -34,7 +34,10 @@ def show(
     html: Annotated[bool, typer.Option("--html", help="The HTML part as it is.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """One message: the usual headers, the attachments and the text, or what an option asks for."""
+    """One message: the usual headers, the attachments and the text, or what an option asks for.
+
+    It is reading, so it needs email_read; --raw too, although attachments lie in those bytes: they are not taken out.
+    """
     if sum((raw, headers, text, html, as_json)) > 1:
         raise UsageError("--raw, --headers, --text, --html and --json exclude each other", hint="use one of them")
     message, content = load(context.of(ctx), message_id)
@@ -67,14 +70,19 @@ def show(
 def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
     """A message and its bytes, which are fetched now if they were left on the server for their size.
 
-    NotFound for no such message, MessageFailed for one whose bytes cannot be had.
+    NotFound for no such message, ConsentMissing unless its account's mail may be read, MessageFailed for one whose
+    bytes cannot be had.
     """
-    from mailsync.store import reading, selection
+    from mailsync.privacy.consent import EMAIL_READ
+    from mailsync.store import consents, reading, selection
 
     number = int(message_id) if message_id.isascii() and message_id.isdecimal() and len(message_id) < 20 else 0
     number = number if number <= _LARGEST_ID else 0
     store = shared.store()
     with store.read() as connection:
+        message = reading.find(connection, number) if number else None
+        if message is not None:
+            consents.require(connection, message.account, [EMAIL_READ])
         withheld = selection.find_withheld(connection, number) is not None
     if withheld:
         _fetch(shared, number)
@@ -82,6 +90,7 @@ def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
         message = reading.find(connection, number) if number else None
         if message is None:
             raise NotFound(f"no message {message_id}", hint="ids are in the first column of the view `mail`")
+        consents.require(connection, message.account, [EMAIL_READ])
         content = reading.raw(connection, message)
     if content is None:
         why = f": {message.problem}" if message.problem else ""

@@ -94,6 +94,12 @@ class Parsed:
     attachments: list[Attachment]
 
 
+def carries_attachments(raw: bytes) -> bool:
+    """By its whole structure: a part is not text to be read, or there is more to it than `parts` looks at."""
+    leaves = parts.leaves(raw)
+    return len(leaves) >= parts.PARTS or any(part.sealed or not part.is_text for part in leaves)
+
+
 def readable(raw: bytes) -> Parsed:
     """Headers, text and attachments of a message; text parts beyond SHOWN bytes are cut."""
     leaves = parts.leaves(raw)

@@ -41,6 +41,8 @@ class Part:
     charset: str = ""
     alternative: int | None = None
     """Which multipart/alternative, by a number of its own, it is one of."""
+    sealed: bool = False
+    """It has parts of its own, deeper than DEPTH: nobody looked at these."""
 
     @property
     def is_text(self) -> bool:
@@ -73,6 +75,7 @@ def leaves(raw: bytes) -> list[Part]:
         if not children:
             if kind.startswith("multipart/"):
                 part.type = "text/plain"
+                part.sealed = bool(boundary) and region.depth >= DEPTH
             found.append(part)
             continue
         alternative = region.alternative

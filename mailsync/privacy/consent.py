@@ -22,6 +22,9 @@ SCOPES: dict[str, str] = {
 REQUIRED = (MAILBOX_ACCESS, EMAIL_READ)
 """Without these an account is not synced."""
 
+FOR_ATTACHMENTS = (EMAIL_READ, ATTACHMENT_ACCESS)
+"""Without these nothing takes attachments out of messages."""
+
 
 def missing(granted: Iterable[str], scopes: Iterable[str] = REQUIRED) -> list[str]:
     """Those of `scopes` that are not among `granted`."""
@@ -35,5 +38,10 @@ def require(account: str, granted: Iterable[str], scopes: Iterable[str] = REQUIR
     if lacking:
         raise ConsentMissing(
             f"consent is missing: {', '.join(lacking)}",
-            hint=f"run: mailsync consent grant {account} {' '.join(lacking)}",
+            hint=how_to_grant(account, lacking),
         )
+
+
+def how_to_grant(account: str, scopes: Iterable[str]) -> str:
+    """The hint for whoever lacks them."""
+    return f"run: mailsync consent grant {account} {' '.join(scopes)}"

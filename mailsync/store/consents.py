@@ -64,10 +64,9 @@ def require(connection: sqlite3.Connection, account: str, scopes: Iterable[str] 
     consent.require(account, granted(connection, account), scopes)
 
 
-def require_attachments(connection: sqlite3.Connection, account: str) -> None:
-    """The gate before anything takes attachments out of messages, to save, index or hand them on: ConsentMissing
-    unless the person allowed that and reading."""
-    require(connection, account, (consent.EMAIL_READ, consent.ATTACHMENT_ACCESS))
+def attachments_allowed(connection: sqlite3.Connection, account: str) -> bool:
+    """The gate for all that takes attachments out of messages, to save, index or hand them on: ask it each time."""
+    return not consent.missing(granted(connection, account), consent.FOR_ATTACHMENTS)
 
 
 def listing(connection: sqlite3.Connection) -> list[Consent]:

@@ -23,7 +23,7 @@ from typing import Any
 from mailsync.errors import Interrupted
 from mailsync.privacy import consent
 from mailsync.record import record
-from mailsync.store import audit, consents, contents
+from mailsync.store import accounts, audit, consents, contents
 from mailsync.store.codec import dictionary_of, unpack_many
 from mailsync.store.database import BUSY_SECONDS, FILE_NAME, Store
 
@@ -136,9 +136,22 @@ class Purge:
                           error_hint = NULL WHERE id = ?""",
                 (self._id,),
             )
+            hint = consent.how_to_grant(self.account, [consent.EMAIL_READ])
+            accounts.set_state(connection, self.account, "needs_consent", self.at, "what was mirrored is purged", hint)
         else:
             connection.execute("DELETE FROM accounts WHERE id = ?", (self._id,))
             connection.execute("DELETE FROM consents WHERE account = ?", (self.account,))
+
+
+def mirrored(connection: sqlite3.Connection, account: str) -> int | None:
+    """How many messages of an account a purge would remove; None when nothing of it is mirrored."""
+    row = connection.execute(
+        """SELECT count(*), coalesce(sum(f.messages), 0) + (SELECT count(*) FROM removed_messages r
+               JOIN folders g ON g.id = r.folder_id WHERE g.account_id = a.id)
+           FROM folders f JOIN accounts a ON a.id = f.account_id WHERE a.name = ?""",
+        (account,),
+    ).fetchone()
+    return row[1] if row[0] else None
 
 
 def run(store: Store, account: str, at: float, *, keep: bool, stopping: Callable[[], bool]) -> Counter[str]:

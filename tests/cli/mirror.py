@@ -6,7 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from mailsync.model import split_flags
-from mailsync.store import accounts, folders, messages
+from mailsync.privacy.consent import SCOPES
+from mailsync.store import accounts, consents, folders, messages
 from mailsync.store.codec import Codec
 from mailsync.store.database import Store
 
@@ -28,11 +29,12 @@ CONTENT: Content = {
 
 
 def make(data_dir: Path, account: str = "work", content: Content | None = None) -> None:
-    """Write a mirror of one account; message ids count from 1 in the order of `content`."""
+    """Write a mirror of one account, with every consent; message ids count from 1 in the order of `content`."""
     store = Store.open(data_dir)
 
     def write(connection: sqlite3.Connection) -> None:
         account_id = accounts.ensure(connection, [(account, "me@example.com")])[account]
+        consents.grant(connection, account, SCOPES, 1.0)
         for name, entries in (CONTENT if content is None else content).items():
             special = "\\Inbox" if name == "INBOX" else ""
             folders.upsert(connection, account_id, [(name, name.encode(), "/", special, len(entries), None)])

@@ -35,6 +35,8 @@ def flags(command: Any) -> set[str]:
 def test_the_commands_of_this_version() -> None:
     assert sorted(" ".join(path) for path, _ in LEAVES) == [
         "account check",
+        "audit list",
+        "audit verify",
         "consent grant",
         "consent list",
         "consent revoke",
