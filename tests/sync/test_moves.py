@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.servers.dovecot import Dovecot
 from tests.servers.model_server import ModelServer
+from tests.servers.scripted import Command, Link
 from tests.sync.rig import Rig
 
 KINDS = ["full", "condstore", "plain", "objectid"]
@@ -65,6 +68,7 @@ async def test_a_copy_refers_to_the_content_that_is_here(kind: str, tmp_path: Pa
         await rig.sync()
         before = ids(rig)
         server.forget_bodies()
+        server.mail.create("Archive")
         server.mail.create("Later")  # a folder that comes later, too
         server.mail.copy("INBOX", uids, "Later")
         result = (await rig.sync())["Later"]
@@ -73,10 +77,64 @@ async def test_a_copy_refers_to_the_content_that_is_here(kind: str, tmp_path: Pa
         after = ids(rig)
         assert all(after[digest][0] == number[0] and len(after[digest]) == 2 for digest, number in before.items())
         await settled(rig, server, "INBOX", "Later")
-        # The original goes later: it was a copy, but who knows which of the two a person means.
-        server.mail.expunge("INBOX", uids)
+        # The original goes later: what was a copy stays one.
+        server.mail.expunge("INBOX", uids[:10])
+        server.mail.move("INBOX", uids[10:], "Archive")
         await rig.sync()
-        assert {number for (number,) in ids(rig).values()} == {number for (number,) in before.values()}
+        gone = {row_ids[0] for row_ids in after.values()} - {row_ids[0] for row_ids in ids(rig).values()}
+        assert len(gone) == 10
+        for digest, row_ids in ids(rig).items():
+            assert row_ids == [one for one in after[digest] if one not in gone]
+        await settled(rig, server, "INBOX", "Later", "Archive")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_moves_while_a_sync_goes_on_keeps_its_id(kind: str, tmp_path: Path) -> None:
+    """INBOX is looked at, then a message leaves it, then the folder is looked at that it has come to."""
+    with ModelServer(kind) as server, Rig(tmp_path, server.port, options={"max_connections": 1}) as rig:
+        server.mail.create("Archive")
+        uids = [server.mail.append("INBOX", letter(number)) for number in range(8)]
+        await rig.sync()
+        before = ids(rig)
+        server.mail.copy("INBOX", uids[:1], "Archive")
+        seen: list[str] = []
+
+        async def move(link: Link, command: Command) -> bool:
+            del link
+            seen.append(command.verb)
+            server.hooks.clear()
+            server.mail.move("INBOX", uids[1:3], "Archive")
+            return False
+
+        server.hooks["EXAMINE"] = move
+        results = await rig.sync()
+        assert seen
+        assert (results["Archive"].new, results["INBOX"].deleted) == (3, 2)
+        after = ids(rig)
+        copied = next(digest for digest, row_ids in after.items() if len(row_ids) == 2)
+        assert after.pop(copied)[0] == before.pop(copied)[0]
+        assert after == before
+        await settled(rig, server, "INBOX", "Archive")
+
+
+async def test_ids_go_with_the_mail_on_a_dovecot(start_dovecot: Callable[..., Dovecot], tmp_path: Path) -> None:
+    """Copied in one sync, its original moved away in the next: the id goes with what moved."""
+    server = start_dovecot()
+    with server.client() as client, Rig(tmp_path, server.port, options={"max_connections": 1}) as rig:
+        for name in ("Archive", "Later", "Work"):
+            client.create(name)
+        uid = client.append("Archive", letter(1), when=WHEN)
+        moving = client.append("Archive", letter(2), when=WHEN)
+        await rig.sync()
+        ((original,), (other,)) = ids(rig).values()
+        client.command("SELECT Archive")
+        client.command(f"UID COPY {uid} Later")
+        await rig.sync()
+        client.command(f"UID MOVE {uid},{moving} Work")
+        await rig.sync()
+        where = dict(rig.execute("SELECT m.id, f.name FROM messages m JOIN folders f ON f.id = m.folder_id"))
+        assert (where.pop(original), where.pop(other)) == ("Work", "Work")
+        assert list(where.values()) == ["Later"]
 
 
 async def test_mail_delivered_twice_in_one_second_is_no_copy(tmp_path: Path) -> None:
