@@ -16,7 +16,7 @@ from mailsync.imap.uidset import UidSet
 from mailsync.model import AccountResult, FolderResult
 from mailsync.record import record
 from mailsync.store import accounts, activity, certificates, folders, quarantine
-from mailsync.sync import trail
+from mailsync.sync import copies, trail
 from mailsync.sync.certify import certify
 from mailsync.sync.connection import AccountConnection
 from mailsync.sync.discover import Chosen, Discovery, Found
@@ -66,6 +66,8 @@ class AccountMirror(AccountConnection):
             await self._sync_folders(
                 found.chosen, result, full=full, dry_run=dry_run, scheduled=scheduled, stopping=over
             )
+            if not dry_run:
+                await copies.settle(self, [one.folder for one in found.chosen], result, over)
             self.ended(None)
         except MailsyncError as failure:
             error = failure
