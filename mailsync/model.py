@@ -155,6 +155,7 @@ def sync_document(accounts: list[AccountResult], seconds: float) -> dict[str, An
             "changed": sum(folder.changed for folder in folders),
             "deleted": sum(folder.deleted for folder in folders),
             "bytes": sum(folder.bytes for folder in folders),
+            "quarantined": sum(folder.quarantined for folder in folders),
             "seconds": round(seconds, 3),
         },
     }

@@ -65,6 +65,7 @@ def test_a_sync_and_a_verify_with_an_engine_of_their_own(store: Store) -> None:
             "changed": 0,
             "deleted": 0,
             "bytes": 812,
+            "quarantined": 0,
             "seconds": 0,
         }
         assert [one["name"] for one in job.result["accounts"][0]["folders"]] == ["INBOX", "Sent"]
