@@ -16,11 +16,12 @@ class Exposed(OSError):
 
 
 def private_folder(path: Path) -> bool:
-    """Make a folder that only its owner may enter; what others may do in one that is there is taken away.
+    """Make a folder that only its owner may enter, and those above it; of one that is there, take away what others may.
 
     True when something was taken away. A folder of another owner stays as it is. Raises OSError.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (*reversed([above for above in path.parents if not above.exists()]), path):
+        folder.mkdir(mode=0o700, exist_ok=True)
     status = path.stat()
     if not status.st_mode & OTHERS or status.st_uid != os.geteuid():
         return False
