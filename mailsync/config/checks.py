@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mailsync.config.models import AccountConfig, Config
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
+TOKEN_KEY = "token-key"
+"""How the vault calls its own key among the secrets of accounts."""
 UNSUPPORTED = "is not supported by this version"
 
 
@@ -37,6 +39,8 @@ def problems(config: Config) -> Iterator[Problem]:
             yield Problem(
                 ("accounts", name), ": not an account name", "names are made of letters, digits, - and _ only"
             )
+        if name == TOKEN_KEY:
+            yield Problem(("accounts", name), ": not an account name", "in the keyring, the key of tokens is called so")
     for key in _set_keys(config.http):
         yield Problem(("http", key), f": the HTTP interface {UNSUPPORTED}")
     if config.sinks:

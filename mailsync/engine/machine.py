@@ -30,6 +30,8 @@ CLOCK_WARNS, CLOCK_FAILS = 60.0, 300.0
 NTP_SECONDS = 3.0
 REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "fuse.rclone", "davfs", "fuse.davfs2"}
 """File systems on which SQLite's write-ahead log does not work (sqlite.org/wal.html: all processes on one host)."""
+OURS = ("mailsync.*", "engine.lock", "audit.key", "config.checked", "secrets/*")
+"""What mailsync puts into its data directory."""
 
 
 def program() -> Iterator[Check]:
@@ -119,7 +121,7 @@ def _folder(data_dir: Path) -> Check:
 
 def _open_files(data_dir: Path) -> Iterator[Check]:
     """Files of ours that others may read. What else is in the folder is none of ours."""
-    ours = [*data_dir.glob("mailsync.*"), *data_dir.glob("engine.lock"), *data_dir.glob("secrets/*")]
+    ours = [path for pattern in OURS for path in data_dir.glob(pattern)]
     found = [path for path in ours if path.is_file() and path.stat().st_mode & 0o077]
     if found:
         names = ", ".join(str(path.relative_to(data_dir)) for path in found[:3]) + (" ..." if len(found) > 3 else "")

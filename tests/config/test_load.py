@@ -105,6 +105,7 @@ def test_what_providers_and_security_fill(
         ('[accounts.work]\nemail = "a@b"', "config.toml:1: accounts.work.host is missing | set host ="),
         ('[accounts.work]\nhost = "h"', "config.toml:1: accounts.work.email is missing | set email ="),
         ('[accounts.work]\nhost = "imaps://h"\nemail = "a@b"', "config.toml:2: accounts.work.host: not a host name"),
+        ('[accounts.token-key]\nhost = "h"\nemail = "a@b"', "config.toml:1: accounts.token-key: not an account name"),
         ('[accounts."my mail"]\nhost = "h"\nemail = "a@b"', 'config.toml:1: accounts."my mail": not an account name'),
         (WORK + 'security = "none"', 'config.toml:4: accounts.work.security: "none" is for this machine only'),
         (WORK + 'tls_ca_file = "no.pem"', "config.toml:4: accounts.work.tls_ca_file: no such file: no.pem"),
