@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 from mailsync import __version__
-from mailsync.cli import account, audit, consent, context, db, doctor, export, face, health, show, status, syncing, watch
+from mailsync.cli import (
+    account,
+    audit,
+    auth,
+    consent,
+    context,
+    db,
+    doctor,
+    export,
+    face,
+    health,
+    show,
+    status,
+    syncing,
+    watch,
+)
 from mailsync.config.paths import CONFIG_VARIABLE, DATA_DIR_VARIABLE
 
 app = typer.Typer(
@@ -63,7 +78,7 @@ def root(
         raise typer.BadParameter("--daemon takes no command", ctx=ctx)
 
 
-for group in (account.app, audit.app, consent.app, db.app, export.app):
+for group in (account.app, audit.app, auth.app, consent.app, db.app, export.app):
     app.add_typer(group)
 for module in (syncing, watch, status, health, doctor, show, face):
     module.register(app)
