@@ -75,6 +75,8 @@ class Discovery:
         `only` names folders on the command line: these are chosen whatever the configuration says. A dry run
         changes nothing here. Raises NotFound, FolderDoubt and ConfigError for the account as a whole.
         """
+        # A server may tell the numbers of an open folder as they were when it was opened (RFC 3501 section 6.3.10).
+        await session.unselect()
         listed = {item.entry.name: item for item in await session.list_folders(sizes=dry_run)}
         known, mailboxids, reselected, doubt = await self.store.aread(self._stored)
         if not listed and known:
@@ -208,6 +210,8 @@ class _Change:
 async def _is_gone(session: Session, folder: Folder) -> bool:
     """True only when the server says so; a folder that it cannot look at for now is a folder."""
     try:
+        if session.mailbox is not None:  # that may be this very folder, and then the server has not forgotten it
+            await session.examine(b"INBOX")
         return await session.status(folder.raw_name) is None
     except MailsyncError as error:
         if error.scope != "folder":

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mailsync.imap.responses import ListEntry
 from mailsync.imap.session import Listed
+from mailsync.sync.discover import Discovery
 from mailsync.sync.specialuse import special_uses
+from tests.servers.dovecot import CONDSTORE_ONLY, Dovecot
 from tests.servers.fake import letter
 from tests.servers.model_server import ModelServer
 from tests.servers.scripted import Command, Link
-from tests.sync.rig import Rig, differences
+from tests.sync.rig import ACCOUNT, Rig, differences
 
 KINDS = ["full", "condstore", "plain", "objectid"]
 
@@ -31,6 +34,25 @@ def ids(rig: Rig, folder: str) -> list[tuple[object, ...]]:
         "SELECT f.id, m.id, m.uid FROM messages m JOIN folders f ON f.id = m.folder_id WHERE f.name = ? ORDER BY m.uid",
         folder,
     )
+
+
+@pytest.mark.parametrize("capability", [None, CONDSTORE_ONLY], ids=["unselect", "plain"])
+async def test_a_folder_that_is_open_when_it_goes(
+    start_dovecot: Callable[..., Dovecot], tmp_path: Path, capability: str | None
+) -> None:
+    """Dovecot answers STATUS of an open folder as if it still were there."""
+    server = start_dovecot(capability=capability)
+    server.fill("alice", "Work", [(letter(1), (), None)])
+    with Rig(tmp_path, server.port) as rig, server.client() as client:
+        await rig.sync()
+        async with rig.mirror.pool.session() as session:
+            await session.examine(b"Work")
+            client.delete("Work")
+            assert await session.status(b"Work") is not None
+            discovery = Discovery(rig.store, ACCOUNT, rig.mirror.account_id, rig.mirror.config, rig.mirror.now)
+            found = await discovery.refresh(session, (), dry_run=False)
+        assert [folder.name for folder in found.leaving] == ["Work"]
+        assert rig.folders().keys() == {"INBOX"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
