@@ -205,7 +205,9 @@ async def test_a_sync_outlives_its_token(tmp_path: Path, monkeypatch: pytest.Mon
         assert (await rig.sync())["INBOX"].new == 60
         assert server.brought == ["good", "good"]
         assert set(server.bodies.values()) == {1}
-        assert "LOGOUT" in server.verbs()[: server.verbs().index("AUTHENTICATE", server.verbs().index("LOGOUT"))]
+        asked = [(number, one.verb) for number, one in server.commands if one.verb in ("UID FETCH", "LOGOUT")]
+        assert asked.index((0, "LOGOUT")) < asked.index((1, "UID FETCH"))
+        assert asked.count((1, "UID FETCH")) >= 7  # of 15
         assert rig.execute("SELECT count(*) FROM activity WHERE type = 'error'") == [(0,)]
 
 
