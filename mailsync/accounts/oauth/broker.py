@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 from mailsync.accounts.oauth.presets import DAY, PRESETS
 from mailsync.accounts.oauth.token import Reason, Tokens, load
-from mailsync.accounts.vault import Vault
-from mailsync.config.models import AccountConfig
 from mailsync.errors import LoginNeeded, SignInFailed, Throttled, Unreachable
 from mailsync.privacy.secret import Bearer
 
 if TYPE_CHECKING:
     from mailsync.accounts.oauth.flow import Answer, Client, Refused
+    from mailsync.accounts.vault import Vault
+    from mailsync.config.models import AccountConfig
 
 TESTING_SLACK = 3 * 3600.0
 TESTING_SEEN = 7 * DAY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mailsync.accounts import command
@@ -12,9 +13,11 @@ from mailsync.accounts.oauth.discovery import Provider, provider_for
 from mailsync.accounts.oauth.flow import Client
 from mailsync.accounts.oauth.presets import PRESETS, is_microsoft
 from mailsync.accounts.oauth.token import Tokens
-from mailsync.config.models import AccountConfig
 from mailsync.errors import CredentialMissing
 from mailsync.text import safe_text
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig
 
 
 @contextlib.contextmanager

@@ -14,12 +14,13 @@ from urllib.parse import urljoin, urlsplit
 from mailsync.accounts.oauth.http import is_private, throttled, told
 from mailsync.accounts.oauth.presets import PRESETS, Preset
 from mailsync.config.checks import is_loopback
-from mailsync.config.models import AccountConfig
 from mailsync.errors import ConfigError, ProtocolError
 from mailsync.text import safe_text
 
 if TYPE_CHECKING:
     import httpx
+
+    from mailsync.config.models import AccountConfig
 
 REDIRECTS = 3
 GENERIC_SCOPES = ("openid", "email", "offline_access")
@@ -119,8 +120,11 @@ def _fetch(url: str, session: httpx.Client) -> dict[str, Any] | None:
             answer = session.get(url, headers={"Accept": "application/json"})
         if not answer.is_redirect:
             break
-        target = urljoin(url, answer.headers.get("location", ""))
-        if urlsplit(target).scheme != urlsplit(url).scheme or not is_private(target):
+        try:
+            target = urljoin(url, answer.headers.get("location", ""))
+            if urlsplit(target).scheme != urlsplit(url).scheme or not is_private(target):
+                return None
+        except ValueError:
             return None
         url = target
     if busy := throttled(answer):

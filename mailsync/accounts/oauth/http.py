@@ -65,7 +65,10 @@ def is_private(url: str) -> bool:
 @contextlib.contextmanager
 def told(url: str) -> Iterator[None]:
     """Failures of HTTP as errors of ours that name the provider's host and nothing else of an address."""
-    host = safe_text(httpx.URL(url).host, 100)
+    try:
+        host = safe_text(httpx.URL(url).host, 100)
+    except httpx.InvalidURL:
+        raise ConfigError("an endpoint of the provider is no address", hint="check issuer and the endpoints") from None
     try:
         yield
     except MailsyncError:

@@ -11,7 +11,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mailsync.accounts.oauth import device
 from mailsync.accounts.oauth.broker import kept
@@ -19,10 +19,12 @@ from mailsync.accounts.oauth.client import client_for
 from mailsync.accounts.oauth.flow import Answer, Attempt, Client
 from mailsync.accounts.oauth.loopback import Expected, Listener, NotOurs, code_in
 from mailsync.accounts.oauth.presets import PRESETS
-from mailsync.accounts.vault import Vault
-from mailsync.config.models import AccountConfig
 from mailsync.errors import Interrupted, MailsyncError, SignInFailed, UsageError
 from mailsync.text import safe_text
+
+if TYPE_CHECKING:
+    from mailsync.accounts.vault import Vault
+    from mailsync.config.models import AccountConfig
 
 SECONDS = 300.0
 BROWSER_SECONDS = 5.0
@@ -159,7 +161,8 @@ class Login:
             try:
                 if self._cancelled.is_set():
                     raise _given_up()
-                self._prompt.visit(attempt.url, self._browser and open_browser(attempt.url))
+                opened = self._browser and await asyncio.to_thread(open_browser, attempt.url)
+                self._prompt.visit(attempt.url, opened)
                 async with asyncio.timeout(self._seconds):
                     return attempt, await future
             except TimeoutError:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mailsync.accounts.oauth.broker import fits, login_needed
 from mailsync.accounts.oauth.token import Tokens, load
-from mailsync.accounts.vault import Vault
-from mailsync.config.models import AccountConfig
 from mailsync.errors import LoginNeeded, MailsyncError
+
+if TYPE_CHECKING:
+    from mailsync.accounts.vault import Vault
+    from mailsync.config.models import AccountConfig
 
 Revoked = Literal["nothing", "revoked", "not offered", "failed"]
 """What became of the tokens at the provider: none were there, it ended them, it has no way, it could not be asked."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import TYPE_CHECKING
 
-from mailsync.config.models import AccountConfig
+from mailsync.record import record
+
+if TYPE_CHECKING:
+    from mailsync.config.models import AccountConfig
 
 DAY = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Preset:
     """What is known of a provider without asking it."""
 
