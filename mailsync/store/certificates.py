@@ -74,7 +74,9 @@ def draft(connection: sqlite3.Connection, folder_id: int, *, anew: bool = False)
     chunks = bytearray()
     whole = hashlib.sha256()
     digests = _Digests(connection, at_once=not known)
+    lacking = False
     for number, inside, contents in _chunks(connection, folder_id):
+        lacking = lacking or 0 in contents
         uids.extend(inside)
         mark = hashlib.blake2b(array("I", inside).tobytes() + array("q", contents).tobytes(), digest_size=8).digest()
         then = known.get(number)
@@ -90,7 +92,7 @@ def draft(connection: sqlite3.Connection, folder_id: int, *, anew: bool = False)
         len(uids),
         hashlib.sha256(listed.encode()).hexdigest(),
         whole.hexdigest(),
-        json.dumps(exceptions(connection, folder_id, folder[2])),
+        json.dumps(exceptions(connection, folder_id, folder[2]) if lacking else _outside(folder[2])),
         bytes(chunks),
     )
 

@@ -142,12 +142,14 @@ def set_flags(connection: sqlite3.Connection, folder_id: int, changes: Iterable[
     connection.execute(
         """UPDATE folders SET unread = unread + (
                SELECT coalesce(sum((r.flags & 1 = 0) - (m.flags & 1 = 0)), 0)
-               FROM temp.reflagged r JOIN messages m ON m.folder_id = folders.id AND m.uid = r.uid) WHERE id = ?""",
+               FROM temp.reflagged r CROSS JOIN messages m ON m.folder_id = folders.id AND m.uid = r.uid)
+           WHERE id = ?""",
         (folder_id,),
     )
     cursor = connection.execute(
-        """UPDATE messages SET flags = r.flags, keywords = r.keywords FROM temp.reflagged r
-           WHERE messages.folder_id = ? AND messages.uid = r.uid""",
+        """UPDATE messages SET (flags, keywords) = (
+               SELECT r.flags, r.keywords FROM temp.reflagged r WHERE r.uid = messages.uid)
+           WHERE folder_id = ? AND uid IN (SELECT uid FROM temp.reflagged)""",
         (folder_id,),
     )
     return cursor.rowcount
@@ -176,9 +178,15 @@ def remove(connection: sqlite3.Connection, folder_id: int, uids: Iterable[int] |
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS leaving (id INTEGER PRIMARY KEY)")
     connection.execute("DELETE FROM temp.leaving")
     connection.execute(f"INSERT INTO temp.leaving SELECT id FROM messages WHERE {where}", (folder_id,))
+    connection.execute(
+        f"""UPDATE folders SET (messages, unread, bytes) = (
+                SELECT folders.messages - count(*), folders.unread - coalesce(sum(flags & 1 = 0), 0),
+                       folders.bytes - coalesce(sum(size), 0)
+                FROM messages WHERE {where}) WHERE id = ?""",
+        (folder_id, folder_id),
+    )
     removed = connection.execute(f"DELETE FROM messages WHERE {where}", (folder_id,)).rowcount
     reunion.left(connection, folder_id)
-    recount(connection, folder_id)
     return removed
 
 
