@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from mailsync.accounts import keyrings
 from mailsync.engine.engine import Engine
+from mailsync.errors import SecretsUnavailable
 from mailsync.store import connections
 from mailsync.sync import monitor
 from tests.engine import driver
@@ -78,6 +81,32 @@ def test_neither_schedule_nor_monitors_hammer_a_server_that_hangs_up(
         assert len(server.logins) - before <= 5  # after about 1, 2, 4 seconds, whoever it is
         assert states(rig)[0] in ("backing_off", "connecting", "authenticated")
         server.hooks.clear()
+        until(lambda: states(rig)[0] == "watching")
+
+
+def test_a_locked_keyring_is_asked_now_and_then_and_the_account_goes_on_when_it_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    opened = threading.Event()
+
+    def get(user: str) -> str:
+        asked.append(user)
+        if not opened.is_set():
+            raise SecretsUnavailable("the keyring is locked", hint="unlock it")
+        return "secret"
+
+    monkeypatch.setattr(keyrings, "get", get)
+    with FakeServer({"INBOX": box(3)}) as server, Rig(tmp_path, server.port) as rig, engine(rig, monkeypatch):
+        monkeypatch.delenv(f"MAILSYNC_PASSWORD_{ACCOUNT.upper()}")
+        server.cut_all()
+        until(lambda: states(rig)[0] == "backing_off")
+        told = rig.execute("SELECT state_detail, state_hint FROM accounts")
+        assert told[0][0].startswith(f"{ACCOUNT}: the keyring is locked; next try at ")
+        assert told[0][1] == "unlock it"
+        time.sleep(2)
+        assert 0 < len(asked) <= 4  # after about 1, 2, 4 seconds, whoever it is
+        opened.set()
         until(lambda: states(rig)[0] == "watching")
 
 
