@@ -162,7 +162,7 @@ class Doctor:
         if _asks_vault(name, account) and vault.kind == "keyring":
             self._keyring.wait()
             if (problem := self._keyring_problem) is not None:
-                yield Check("secret", "fail", str(problem), problem.hint, name)
+                yield Check("secret", "fail", str(problem), "see what is said of the keyring", name)
                 return
         try:
             yield _oauth(name, account, vault) if account.auth == "oauth2" else _password(name, account, vault)

@@ -100,7 +100,7 @@ def test_a_machine_without_keyring(cli: CommandLine, monkeypatch: pytest.MonkeyP
     status, detail, hint = checks["keyring", None]
     assert (status, detail.partition(" (")[0]) == ("fail", "this machine has no usable keyring")
     assert "password_command" in (hint or "")
-    assert checks["secret", "work"] == ("fail", detail, hint)
+    assert checks["secret", "work"][:2] == ("fail", detail)
     assert "refused the connection" in checks["server", "work"][1]
     monkeypatch.setenv("MAILSYNC_PASSWORD_WORK", "geheim")
     checks = found(cli("doctor", "--json"))
