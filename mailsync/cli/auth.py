@@ -126,10 +126,8 @@ class _Terminal:
         note("sign in with your browser; if none has opened, go to" if opened else "open this address in a browser:")
         note(url)
         back = urlsplit(parse_qs(urlsplit(url).query)["redirect_uri"][0])
-        note(
-            f"on another machine it ends at an address that begins with http://{back.netloc}/ and cannot be shown: "
-            f"paste that address here (or connect with ssh -L {back.port}:127.0.0.1:{back.port} before)"
-        )
+        note(f"on another machine it ends at an address that begins with http://{back.netloc}/ and cannot be shown:")
+        note(f"paste that address here; or run there, before: ssh -N -L {back.port}:127.0.0.1:{back.port} THIS-MACHINE")
 
     def code(self, user_code: str, url: str, seconds: float) -> None:
         note(f"go to {url}")

@@ -161,9 +161,9 @@ def test_over_ssh(signing: CommandLine, oidc: Oidc) -> None:
         cwd=ROOT,
     )
     assert process.stderr is not None
-    told = [process.stderr.readline() for _ in range(3)]
+    told = [process.stderr.readline() for _ in range(4)]
     assert told[1].startswith(f"{oidc.issuer}/auth?")
-    assert "ssh -L" in told[2]
+    assert "ssh -N -L" in told[3]
     with Browser() as elsewhere:
         ended = elsewhere.sign_in(told[1].strip(), PERSON, "secret")
     out, err = process.communicate(f"what do I paste?\n{ended}\n", timeout=20)
