@@ -49,3 +49,8 @@ def hint(text: str, code: str | None) -> float | None:
     if known is not None and (found := _AFTER.search(lower)):
         return min(int(found[1]) * _UNITS[found[2]], LONGEST_SECONDS)
     return known
+
+
+def about_connections(text: str) -> bool:
+    """What the server says is about the number of connections at a time."""
+    return any(word in text.lower() for word in ("connection", "simultaneous"))

@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import field
 from typing import TYPE_CHECKING
 
 from mailsync.config.checks import is_loopback
 from mailsync.config.providers import PRESETS
 from mailsync.errors import BudgetSpent, ConsentMissing, Interrupted, MailsyncError, SignInFailed, Throttled
-from mailsync.imap import quirks
+from mailsync.imap import quirks, throttle
 from mailsync.imap.connect import Endpoint
 from mailsync.imap.pool import Pool
 from mailsync.imap.quirks import Quirks
@@ -65,6 +65,8 @@ class AccountConnection:
     resting: AccountState = "disconnected"
     """The state between syncs: `watching` while a monitor has a connection."""
     token_changed: Callable[[], float | None] = lambda: None
+    give_way: Callable[[], Awaitable[bool]] | None = field(default=None, init=False)
+    """Has a monitor let go of its connections; False when it had none."""
     syncing: bool = field(default=False, init=False)
     discovering: bool = field(default=False, init=False)
     """The folders are wanted next: whoever connects asks for them in a round trip of the sign-in."""
@@ -105,8 +107,7 @@ class AccountConnection:
     def _allow(self, count: int, error: Throttled) -> None:
         """The server turned one more away while it had `count` of ours."""
         if count < self.allowed:
-            about_connections = "connection" in str(error).lower() or "simultaneous" in str(error).lower()
-            seconds = CEILING_SECONDS if about_connections else CEILING_SECONDS / 24
+            seconds = CEILING_SECONDS if throttle.about_connections(str(error)) else CEILING_SECONDS / 24
             self.knowledge.note({"connections": f"{count} at a time: {error}"}, seconds)
             self.pool.limit(max(1, self.allowed - self.watchers))
 
@@ -226,7 +227,7 @@ class AccountConnection:
         if announces:
             self._announce("connecting")
         try:
-            session = await self._access.open(self._open)
+            session = await self._signed_in(purpose)
             self.meter.opened(session, purpose)
             await self._met(session)
         except MailsyncError as error:
@@ -239,6 +240,19 @@ class AccountConnection:
         if announces:
             self._announce("authenticated")
         return session
+
+    async def _signed_in(self, purpose: str) -> Session:
+        """Where the server turns a sync away while nobody but monitors has a connection, they give way to it."""
+        try:
+            return await self._access.open(self._open)
+        except Throttled as error:
+            watched = self.meter.open and not self.meter.busy and throttle.about_connections(str(error))
+            if purpose != "sync" or self.give_way is None or not watched:
+                raise
+            self._allow(self.meter.open, error)
+            if not await self.give_way():
+                raise
+        return await self._access.open(self._open)
 
     async def _open(self, credential: Credential) -> Session:
         return await Session.open(

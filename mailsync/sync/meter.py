@@ -76,6 +76,11 @@ class Meter:
         return sum(one.session.closed is None for one in self._tracked)
 
     @property
+    def busy(self) -> bool:
+        """One of them is no monitor's."""
+        return any(one.session.closed is None and one.purpose != "watch" for one in self._tracked)
+
+    @property
     def oldest_opened_at(self) -> float | None:
         """When the oldest of them was, Unix seconds."""
         return min((one.opened_at for one in self._tracked if one.session.closed is None), default=None)

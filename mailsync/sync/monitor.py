@@ -35,6 +35,8 @@ LOOK_ANYWAY_SECONDS = 60.0
 """The same where the store has not changed meanwhile."""
 TICK_SECONDS = 5.0
 """Between two looks at the clocks."""
+GIVEN_SECONDS = 0.5
+"""Until a server has noticed that a connection was closed."""
 BACKOFF_SECONDS = (1.0, 300.0)
 """The first and the longest pause before a folder that failed by itself is watched again; doubled each time."""
 
@@ -73,10 +75,11 @@ class AccountMonitor:
 
     async def run(self) -> None:
         self._mirror.found = self._found
+        self._mirror.give_way = self._give_way
         try:
             await together(self._supervise(), self._tick())
         finally:
-            self._mirror.found = None
+            self._mirror.found = self._mirror.give_way = None
             self._mirror.resting = "disconnected"
             tasks = list(self._tasks.values())
             for task in tasks:
@@ -305,6 +308,20 @@ class AccountMonitor:
                     continue
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))
             pause = min(pause * 2, BACKOFF_SECONDS[1])
+
+    async def _give_way(self) -> bool:
+        """End what watches, for a sync that gets no connection otherwise; the next look begins what may run beside it.
+        False when nothing had a connection."""
+        had = any(session.closed is None for session in self._sessions)
+        tasks = [task for task in self._tasks.values() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._spare is not None:
+            self._spare.close()
+        if had:
+            await asyncio.sleep(GIVEN_SECONDS)
+        return had
 
     # -- what is shown and counted -----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailsync.store import folders, pushes
+from mailsync.store import folders, jobs, pushes
 from mailsync.sync import monitor, push, reacting, watching
 from tests.engine.test_monitor import engine, until, watched
 from tests.servers.dovecot import Dovecot
@@ -230,6 +230,32 @@ def test_push_that_misses_mail_is_counted_then_replaced(tmp_path: Path, monkeypa
         until(lambda: watched(rig) == {"INBOX": "idle"})
         counts = rig.store.write(lambda c: pushes.counts(c, rig.mirror.account_id)).result()
         assert counts["INBOX"][:2] == (0, 0)
+
+
+def test_monitors_give_way_to_a_sync_that_gets_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailsync.engine.engine.CONNECTIONS_KEPT_SECONDS", 0.0)
+    with FakeServer({"INBOX": box(5)}) as server, Rig(tmp_path, server.port) as rig:
+        most, refused = [9], [0]
+
+        def alive() -> int:
+            return sum(link.open for link in server.links)
+
+        async def limited(link: Link, command: Command) -> bool:
+            if alive() <= most[0]:
+                return False
+            refused[0] += 1
+            await link.ok(command, "[LIMIT] Too many simultaneous connections", "NO")
+            return True
+
+        server.hooks["LOGIN"] = limited
+        with engine(rig, monkeypatch):
+            until(lambda: watched(rig) == {"INBOX": "idle"} and alive() == 1)
+            most[0] = 1
+            server.boxes["INBOX"].messages[6] = Mail(letter(6))
+            job = rig.store.write(lambda c: jobs.insert(c, "sync", time.time())).result()
+            until(lambda: rig.execute(f"SELECT status FROM jobs WHERE id = {job}") == [("completed",)])
+            assert rig.uids("INBOX") == [1, 2, 3, 4, 5, 6]
+            assert refused == [1]
 
 
 def test_a_machine_that_slept_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
