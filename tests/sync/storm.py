@@ -98,6 +98,8 @@ class Storm:
             self.client.rename(old, new)
             first = next((name for name, now in self.renamed.items() if now == old), old)
             self.renamed[first] = new
+            if first == new:  # and back again
+                del self.renamed[first]
             self.touched |= {old, new}
 
     def recreate(self) -> None:
