@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from mailsync.errors import LoginNeeded, MailsyncError, SignInFailed
+from mailsync.errors import CredentialMissing, LoginNeeded, MailsyncError, SignInFailed
 from mailsync.imap.auth import TokenRefused
 from mailsync.imap.session import Session
 from mailsync.privacy.secret import Bearer, Credential
@@ -118,6 +118,10 @@ class Access:
     async def _ask(self, *, renew: bool) -> Credential:
         try:
             return await asyncio.to_thread(self._credential, renew)
+        except CredentialMissing as error:
+            if self._config.oauth_command:  # it asks a provider: a network that is down is no refusal
+                error.retry = "backoff"
+            raise
         finally:
             # Behind what a renewal has stored: that is no sign-in of a person's.
             self._stored_at = self._changed()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mailsync.errors import LoginNeeded, MailsyncError, SecretsUnavailable, SignInFailed, Unreachable
+from mailsync.errors import CredentialMissing, LoginNeeded, MailsyncError, SecretsUnavailable, SignInFailed, Unreachable
 from mailsync.privacy.secret import Bearer, Credential
 from mailsync.store import audit
 from mailsync.sync import download, folder
@@ -136,6 +136,23 @@ async def test_a_command_that_prints_the_same_token_again(server: TokenServer, t
         assert (await rig.try_sync()).exit_code == 3
         assert server.brought == ["old"]
         assert "oauth_command" in told(rig)[1]
+
+
+async def test_a_command_that_fails_is_run_again_later(server: TokenServer, tmp_path: Path) -> None:
+    """It may want the network as much as we do; the server is not troubled by it."""
+    here = False
+
+    def command(renew: bool) -> Credential:
+        if here:
+            return Bearer("good")
+        raise CredentialMissing("oauth_command exited with 1")
+
+    with rig_for(tmp_path, server, command, oauth_command=["print-token"]) as rig:
+        await rig.try_sync(scheduled=True)
+        assert told(rig)[0] == "backing_off"
+        rig.clock, here = 400.0, True
+        await rig.sync(scheduled=True)
+        assert server.brought == ["good"]
 
 
 async def test_a_scope_that_is_missing_is_not_mended_by_another_token(server: TokenServer, tmp_path: Path) -> None:
