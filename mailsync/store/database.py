@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mailsync.errors import NewerSchema, StoreError
-from mailsync.privacy.files import private_file
+from mailsync.privacy.files import private_file, private_folder
 from mailsync.store import contents, heap, schema
 from mailsync.store.codec import Codec
 
@@ -84,7 +84,8 @@ class Store:
         if create:  # a command that only reads is over too soon to gain by it
             heap.share()
         try:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not data_dir.is_dir() or not any(data_dir.iterdir()):
+                private_folder(data_dir)  # one with something in it may be a home or /tmp: doctor tells
             with _alone(data_dir):
                 _prepare(path)
             return cls(path)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mailsync.accounts import command
 from mailsync.engine import engine as engine_module
 from mailsync.engine.engine import Engine
 from mailsync.store.lock import owner
@@ -170,3 +171,16 @@ def test_schedules_insert_jobs_one_at_a_time(tmp_path: Path, monkeypatch: pytest
             assert time.time() - 0.5 < next_sync < time.time() + 1.5
         finally:
             engine.stop()
+
+
+def test_a_stop_waits_for_no_password_and_blames_nobody(tmp_path: Path) -> None:
+    with FakeServer({"INBOX": box(1)}) as server, Rig(tmp_path, server.port) as rig:
+        config = driver.config_for(rig.port, rig.user, password_command=["sleep", "20"])
+        running = Engine(config, rig.store, rig.directory)
+        running.start()
+        until(lambda: bool(command._running))
+        began = time.monotonic()
+        running.stop()
+        assert time.monotonic() - began < 5
+        assert not command._running
+        assert rig.execute("SELECT state, error FROM accounts") == [("disconnected", None)]

@@ -61,6 +61,17 @@ def test_a_copy_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:
     store.close()
 
 
+def test_an_empty_folder_is_made_private_and_another_keeps_its_mode(tmp_path: Path) -> None:
+    empty, home = tmp_path / "empty", tmp_path / "home"
+    for folder in (empty, home):
+        folder.mkdir()
+        folder.chmod(0o755)
+    (home / "letter").touch()
+    for folder, mode in ((empty, 0o700), (home, 0o755)):
+        Store.open(folder).close()
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
+
+
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
     path = tmp_path / FILE_NAME
