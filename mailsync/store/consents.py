@@ -11,6 +11,7 @@ from typing import Any
 
 from mailsync.privacy import consent
 from mailsync.record import record
+from mailsync.store import onestep
 
 
 @record(frozen=True)
@@ -57,6 +58,11 @@ def granted(connection: sqlite3.Connection, account: str) -> frozenset[str]:
     """The scopes that are granted at present."""
     rows = connection.execute("SELECT scope FROM consents WHERE account = ? AND revoked_at IS NULL", (account,))
     return frozenset(row[0] for row in rows)
+
+
+def allowing(connection: sqlite3.Connection, scope: str) -> list[str]:
+    """The accounts that a scope is granted for at present."""
+    return onestep.column(connection, "SELECT account FROM consents WHERE scope = ? AND revoked_at IS NULL", (scope,))
 
 
 def require(connection: sqlite3.Connection, account: str, scopes: Iterable[str] = consent.REQUIRED) -> None:

@@ -6,7 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from mailsync.model import AccountState
-from mailsync.store import activity, labels, onestep
+from mailsync.privacy import consent
+from mailsync.store import activity, consents, labels, onestep
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Snapshot:
     """Virtual folders, beside those of the server."""
     activity: tuple[activity.Entry, ...] = ()
     quarantined: int = 0
+    readable: frozenset[str] = frozenset()
+    """Accounts whose mail the person allows to be read."""
 
     @property
     def messages(self) -> int:
@@ -127,6 +130,7 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
         tuple(_virtual(*row) for row in virtual),
         tuple(activity.Entry(*row) for row in latest),
         quarantined,
+        frozenset(consents.allowing(connection, consent.EMAIL_READ)),
     )
 
 

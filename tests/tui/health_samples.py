@@ -83,6 +83,7 @@ def troubled(builder: Builder) -> None:
     """Every kind of trouble at once."""
     samples.broken(builder)
     consented(builder, "home", "lists")
+    builder.store.write(lambda c: consents.revoke(c, "office", SCOPES, NOW)).result()
     log(builder)
 
 

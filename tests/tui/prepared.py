@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mailsync.model import AccountState, split_flags
 from mailsync.pipeline.runner import Runner
-from mailsync.store import accounts, activity, folders, messages, quarantine
+from mailsync.privacy.consent import REQUIRED
+from mailsync.store import accounts, activity, consents, folders, messages, quarantine
 from mailsync.store.database import Store
 
 NOW = datetime(2025, 3, 12, 14, 2, 11, tzinfo=UTC).timestamp()
@@ -81,6 +82,8 @@ class Builder:
             self.store.write(lambda c: accounts.finish_sync(c, name, NOW - synced, None, "")).result()
         if error is not None:
             self.store.write(lambda c: accounts.finish_sync(c, name, NOW, error, error_hint)).result()
+        if state != "needs_consent":
+            self.store.write(lambda c: consents.grant(c, name, REQUIRED, NOW)).result()
         return ident
 
     def folder(

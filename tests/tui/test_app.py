@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
 from mailsync.errors import OwnedElsewhere
-from mailsync.store import jobs
+from mailsync.store import consents, jobs
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
@@ -282,6 +282,36 @@ def test_the_palette_goes_to_any_folder(builder: Builder) -> None:
         shown = mail_screen(app)._folder()
         assert shown is not None
         assert shown.name == "Projects.Engine.Drawings"
+
+    drive(app, act)
+
+
+def test_what_may_not_be_read_is_not_shown(builder: Builder) -> None:
+    samples.quiet(builder)
+    app = samples.app(builder)
+
+    def told() -> str:
+        reader = mail_screen(app).reader
+        return reader._notice if not reader._laid else "".join(text for text, _ in reader._laid[0])
+
+    def change(how: Callable[..., None]) -> None:
+        with builder.store.read() as connection:
+            names = [row[0] for row in connection.execute("SELECT name FROM accounts")]
+        for name in names:
+            builder.store.write(lambda c, n=name: how(c, n, ["email_read"], NOW)).result()  # type: ignore[misc]
+
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.press("2", "enter")
+        await settle(pilot)
+        assert mail_screen(app).reader._laid
+        change(consents.revoke)
+        await until(pilot, lambda: told().startswith("Not shown: email_read is not granted to "))
+        assert "run: mailsync consent grant" in told()
+        await pilot.press("r")
+        await settle(pilot)
+        assert told().startswith("Not shown")
+        change(consents.grant)
+        await until(pilot, lambda: bool(mail_screen(app).reader._laid))
 
     drive(app, act)
 

@@ -106,6 +106,7 @@ class MailScreen(Pane):
         super().show_vitals(vitals)
         if not vitals.loaded:
             return
+        self.reader.allow(vitals.snapshot.readable)
         self.folders.show([(account.name, account.state) for account in vitals.accounts], vitals.everything())
         if self._wanted is not None:
             self.show_folder(self._wanted)

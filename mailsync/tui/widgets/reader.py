@@ -9,10 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from mailsync.store import listing
+from mailsync.privacy.consent import EMAIL_READ, how_to_grant
+from mailsync.store import consents, listing
 from mailsync.store.database import Store
 from mailsync.tui.document import Document, Mode, Piece, lines
-from mailsync.tui.drawing import wrap
+from mailsync.tui.drawing import clean, wrap
 from mailsync.tui.widgets.lines import LineView
 
 
@@ -53,6 +54,7 @@ class Reader(LineView):
         self._laid_width = 0
         self._notice = "Choose a message to read it here."
         self._could_show = False
+        self._readable: frozenset[str] | None = None
 
     @property
     def message_id(self) -> int | None:
@@ -80,6 +82,13 @@ class Reader(LineView):
         if self._document is not None and self._document.message.raw is None:
             self._document = None
             self._lay_out()
+
+    def allow(self, accounts: frozenset[str]) -> None:
+        """The mail of these accounts may be read; what is shown follows."""
+        if accounts != self._readable and self._readable is not None and self._message_id is not None:
+            self._document = None
+            self._lay_out()
+        self._readable = accounts
 
     def set_mode(self, mode: Mode) -> None:
         """Another view of the same message, from its top."""
@@ -122,8 +131,14 @@ class Reader(LineView):
             if document is None:
                 with self._store.read() as connection:
                     message = listing.message(connection, message_id)
+                    allowed = message is not None and EMAIL_READ in consents.granted(connection, message.account)
                 if message is None:
                     self.post_message(self.Laid(ticket, None, [], width, "This message is gone from the folder."))
+                    return
+                if not allowed:
+                    hint = how_to_grant(message.account, [EMAIL_READ])
+                    told = clean(f"Not shown: {EMAIL_READ} is not granted to {message.account}; {hint}")
+                    self.post_message(self.Laid(ticket, None, [], width, told))
                     return
                 document = Document.of(message)
             laid = lines(document, mode, width)
