@@ -1,4 +1,4 @@
-"""On which line of a TOML document each key stands; needed only to say where an error is.
+"""Where in a TOML document each key stands: to say where an error is, and to take something out of it.
 
 Works on documents that `tomllib` has accepted, so it checks nothing itself (TOML 1.0).
 """
@@ -9,6 +9,8 @@ import re
 import tomllib
 
 Path = tuple[str | int, ...]
+Statement = tuple[Path, int, int]
+"""A header, or a key with its value: its path, and from where to where it goes, in characters."""
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
@@ -25,6 +27,7 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.lines: dict[Path, int] = {}
+        self.statements: list[Statement] = []
 
     def skip(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self.text, self.at)
@@ -52,7 +55,7 @@ class _Scanner:
                 return tuple(parts)
             self.at += 1
 
-    def pair(self, table: Path) -> None:
+    def pair(self, table: Path) -> Path:
         before = self.at
         path = table + self.key()
         after, self.at = self.at, before
@@ -60,6 +63,7 @@ class _Scanner:
         self.at = after + 1  # the equals sign
         self.skip(_SPACE)
         self.value(path)
+        return path
 
     def value(self, path: Path) -> None:
         if self.peek("["):
@@ -95,7 +99,8 @@ class _Scanner:
                 return
             before = self.at
             if not self.peek("["):
-                self.pair(table)
+                path = self.pair(table)
+                self.statements.append((path, before, self.at))
                 continue
             repeated = self.peek("[[")
             self.at += 2 if repeated else 1
@@ -112,6 +117,7 @@ class _Scanner:
             after, self.at = self.at, before
             self.note(table)
             self.at = after + (2 if repeated else 1)
+            self.statements.append((table, before, self.at))
 
 
 def key_lines(text: str) -> dict[Path, int]:
@@ -119,6 +125,13 @@ def key_lines(text: str) -> dict[Path, int]:
     scanner = _Scanner(text)
     scanner.document()
     return scanner.lines
+
+
+def statements(text: str) -> list[Statement]:
+    """Every header, and every key with its value outside of inline tables, in their order."""
+    scanner = _Scanner(text)
+    scanner.document()
+    return scanner.statements
 
 
 def line_of(lines: dict[Path, int], path: Path) -> int | None:

@@ -30,19 +30,26 @@ def load_config(path: Path, *, missing_ok: bool = False) -> Config:
     Raises ConfigError with file, line and key. A file that names commands must belong to the user (or to root) and be
     writable by nobody else, nor may its folders, since whoever writes it runs programs as the user.
     """
-    from mailsync.config import checks
-    from mailsync.config.models import Config
-
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             data = file.read(LARGEST + 1)
     except FileNotFoundError:
         if missing_ok:
-            return Config()
+            return check_config(path, b"")
         raise ConfigError(f"no configuration at {path}", hint=how_to_write(path)) from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
+    config = check_config(path, data)
+    check_owner(path, config, status)
+    return config
+
+
+def check_config(path: Path, data: bytes) -> Config:
+    """What `data` would mean as the content of the file at `path`; ConfigError as `load_config` raises it."""
+    from mailsync.config import checks
+    from mailsync.config.models import Config
+
     text, raw = _parse(path, data)
     raw = _absolute(raw, path.absolute().parent)
     try:
@@ -52,17 +59,12 @@ def load_config(path: Path, *, missing_ok: bool = False) -> Config:
     found = list(checks.problems(config))
     if found:
         raise _first(path, text, found)
-    if any(_commands(account) for account in config.accounts.values()):
-        _check_owner(path, status)
     return config
 
 
 def how_to_write(path: Path) -> str:
     """The hint for someone without a configuration."""
-    return (
-        f'write {path} with [accounts.work], email = "me@example.com", host = "imap.example.com"; '
-        "config.example.toml shows every key"
-    )
+    return f"run: mailsync account add; or write [accounts.work] in {path}, config.example.toml shows every key"
 
 
 def _parse(path: Path, data: bytes) -> tuple[str, dict[str, Any]]:
@@ -102,8 +104,9 @@ def _commands(account: AccountConfig) -> bool:
     return bool(account.password_command or account.oauth_command or account.oauth.client_secret_command)
 
 
-def _check_owner(path: Path, status: os.stat_result) -> None:
-    if not hasattr(os, "geteuid"):
+def check_owner(path: Path, config: Config, status: os.stat_result) -> None:
+    """ConfigError where `config` names commands and a file of this owner and mode may be written by others."""
+    if not hasattr(os, "geteuid") or not any(map(_commands, config.accounts.values())):
         return
     if status.st_uid not in (os.geteuid(), 0):
         raise ConfigError(
@@ -112,7 +115,8 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(f"{path} names commands and is writable by others", hint=f"run: chmod go-w {path}")
     if (found := exposed(path)) is not None:
-        raise ConfigError(f"{path} names commands, and {found[0]}", hint=found[1])
+        problem, hint = found
+        raise ConfigError(f"{path} names commands, and {problem}", hint=hint)
 
 
 def _first(path: Path, text: str, found: list[Problem]) -> ConfigError:
