@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_an_unlocked_keyring_keeps_what_one_process_stores_for_the_next(service:
     )
     assert forgets.stdout == "by hand\nNone\n"
     assert not service.prompted
+
+
+def test_processes_that_come_first_at_once_make_one_key(service: SecretService, tmp_path: Path) -> None:
+    service.python("from mailsync.accounts import keyrings; keyrings.remove('token-key')")
+    names = ["a", "b", "c"]
+    with ThreadPoolExecutor() as pool:
+        stores = [code(tmp_path, f"vault.store_token({name!r}, b{name!r})") for name in names]
+        assert [run.stderr for run in pool.map(service.python, stores)] == ["", "", ""]
+    reads = service.python(code(tmp_path, *[f"print(vault.token({name!r}))" for name in names]))
+    assert reads.stdout == "b'a'\nb'b'\nb'c'\n"
 
 
 def test_a_locked_keyring_is_told_at_once_and_looked_at_without_a_prompt(tmp_path: Path) -> None:
