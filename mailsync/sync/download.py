@@ -31,6 +31,8 @@ PIECE = 400
 """Messages a FETCH command asks for."""
 ATTEMPTS = 3
 """Times a message is asked for before it is set aside."""
+GUESS = 75_000
+"""Bytes of a message, as long as none has come."""
 STRIKES = 2
 """Connections a message may kill while asked for alone."""
 ITEMS = "UID FLAGS INTERNALDATE{} BODY.PEEK[]"
@@ -62,6 +64,9 @@ class Download:
         self._result = result
         self._now = now
         self._stopping = stopping
+        self.allowance: Callable[[], int | None] = lambda: None
+        """Bytes that the day has left; None without a limit."""
+        self._came = self._bytes = 0
         self._splits: dict[tuple[str, ...], FlagState] = {}
         self._on_the_way: list[UidSet] = []
         self._lost_with = UidSet()
@@ -74,7 +79,7 @@ class Download:
         for _ in range(ATTEMPTS):
             if not wanted or self._stopping():
                 return
-            pieces = (wanted - self._suspects).split(PIECE, newest_first=True)
+            pieces = self._affordable((wanted - self._suspects).split(PIECE, newest_first=True))
             wanted -= await self._stream(session, self._timely(pieces, session), depth=2)
             if wanted and not session.remaining(self._now()):
                 await session.logout()
@@ -146,6 +151,18 @@ class Download:
         """Those to ask for before the connection is to be another one."""
         return takewhile(lambda piece: session.remaining(self._now()) > 0, pieces)
 
+    def _affordable(self, pieces: Iterator[UidSet]) -> Iterator[UidSet]:
+        """The pieces, cut smaller where one might be more than a quarter of what the day has left."""
+        for piece in pieces:
+            while (left := self.allowance()) is not None and len(piece) > 1:
+                mean = self._bytes / self._came if self._came else GUESS
+                part = next(piece.split(max(1, int(left / 4 / max(mean, 1))), newest_first=True))
+                if len(part) == len(piece):
+                    break
+                yield part
+                piece -= part
+            yield piece
+
     def _tracked(self, pieces: Iterator[UidSet], depth: int) -> Iterator[UidSet]:
         """Remembers the last `depth` pieces asked for: those are on their way when a connection dies."""
         for piece in pieces:
@@ -207,6 +224,8 @@ class Download:
         await self._store.awrite(write)
         if packed.dictionary:
             self._store.codec.saved()
+        self._came += len(uids)
+        self._bytes += size
         self._result.new += len(uids)
         self._result.bytes += size
         return stored
