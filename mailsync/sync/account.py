@@ -18,6 +18,7 @@ from mailsync.record import record
 from mailsync.store import accounts, activity, certificates, folders, quarantine
 from mailsync.sync import copies, trail
 from mailsync.sync.certify import certify
+from mailsync.sync.budget import Budget
 from mailsync.sync.connection import AccountConnection
 from mailsync.sync.discover import Chosen, Discovery, Found
 from mailsync.sync.folder import FolderSync
@@ -159,7 +160,14 @@ class AccountMirror(AccountConnection):
     ) -> FolderSync:
         """The sync of one folder under its selection of messages."""
         account = (self.mail, self.name, self.account_id)
-        return FolderSync(*account, folder, self.now, full, dry_run, stopping, scheduled, self.scope(folder))
+        task = FolderSync(*account, folder, self.now, full, dry_run, stopping, scheduled, self.scope(folder))
+        task.download.allowance = self._allowance
+        return task
+
+    def _allowance(self) -> int | None:
+        """Bytes that syncs may still receive today; None without a limit."""
+        allowed = Budget(self.quirks.daily_bytes).until(self.now())
+        return None if allowed is None else max(0, allowed - self.meter.received_today)
 
     async def _preview(self, one: Chosen) -> FolderResult:
         """What a first sync or a new selection would do; a folder's failure is its own."""
