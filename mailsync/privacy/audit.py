@@ -42,6 +42,7 @@ TOLD = 100
 """Breaks that a verdict names; the rest are counted."""
 _WORD = re.compile(r"[A-Za-z0-9_.:+-]{0,80}")
 """Text that a row may hold: names of our own vocabulary and digests, nothing that could be a sentence or an address."""
+_encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 
 
 class Row(NamedTuple):
@@ -61,8 +62,7 @@ class Row(NamedTuple):
 
 def digest(row: Row) -> str:
     """The hash that belongs to a row, from all else in it."""
-    line = json.dumps(row[:-1], separators=(",", ":"), default=repr)
-    return hashlib.sha256(line.encode("ascii")).hexdigest()
+    return hashlib.sha256(_encode(row[:-1]).encode("ascii")).hexdigest()
 
 
 def detail(facts: dict[str, int | float | str | bool]) -> str:

@@ -61,6 +61,14 @@ def test_nothing_is_exported_without_consent_to_read(mirrored: CommandLine, tmp_
     assert [(account, outcome) for account, outcome, _ in trail(mirrored, "exported")] == [("home", "ok")]
 
 
+@pytest.mark.parametrize("command", ["sync", "verify --deep", "account check"])
+def test_no_server_is_asked_without_consent(mirrored: CommandLine, command: str) -> None:
+    mirrored("consent", "revoke", "work", "mailbox_access")
+    result = mirrored(*command.split(), "work")
+    assert (result.code, result.raw) == (3, b"")
+    assert "consent is missing: mailbox_access\nhint: run: mailsync consent grant work mailbox_access\n" in result.err
+
+
 def test_messages_with_attachments_are_left_out_without_consent_to_those(mirrored: CommandLine, tmp_path: Path) -> None:
     """By what they are made of: the header of one says nothing of its attachment, that of another says too much."""
     deep = b"Content-Type: text/plain\r\n\r\nend"
