@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from mailsync.errors import ConsentMissing, Interrupted, MailsyncError
 from mailsync.imap.session import Session
@@ -17,13 +18,15 @@ from mailsync.model import AccountResult, FolderResult
 from mailsync.record import record
 from mailsync.store import accounts, activity, certificates, folders, quarantine
 from mailsync.sync import copies, trail
-from mailsync.sync.certify import certify
 from mailsync.sync.budget import Budget
+from mailsync.sync.certify import certify
 from mailsync.sync.connection import AccountConnection
 from mailsync.sync.discover import Chosen, Discovery, Found
-from mailsync.sync.folder import FolderSync
 from mailsync.sync.plan import Numbers, choose
 from mailsync.sync.scope import Scope
+
+if TYPE_CHECKING:
+    from mailsync.sync.folder import FolderSync
 
 LOSSES = 3
 """Connections in a row that may be lost in a folder without any progress."""
@@ -58,7 +61,9 @@ class AccountMirror(AccountConnection):
 
         try:
             await self.begin(asked=not scheduled)
+            self.discovering = not dry_run
             async with self.pool.session() as session:
+                self.discovering = False
                 discovery = Discovery(self.mail, self.name, self.account_id, self.config, self.now)
                 found = await discovery.refresh(session, only, dry_run=dry_run)
             self.syncing = True
@@ -78,7 +83,7 @@ class AccountMirror(AccountConnection):
             result.error, result.hint, result.exit_code = self.ended(error), error.hint, error.exit_code
             outcome = type(error).__name__
         finally:
-            self.syncing = False
+            self.syncing = self.discovering = False
             await self.end()
         result.folders.sort(key=lambda folder: folder.name)
         if result.error is None:
@@ -159,6 +164,8 @@ class AccountMirror(AccountConnection):
         stopping: Callable[[], bool] = lambda: False,
     ) -> FolderSync:
         """The sync of one folder under its selection of messages."""
+        from mailsync.sync.folder import FolderSync  # with all it needs: most syncs find that STATUS proves everything
+
         account = (self.mail, self.name, self.account_id)
         task = FolderSync(*account, folder, self.now, full, dry_run, stopping, scheduled, self.scope(folder))
         task.download.allowance = self._allowance

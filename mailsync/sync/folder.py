@@ -27,7 +27,7 @@ from mailsync.sync.certify import certify
 from mailsync.sync.download import Download
 from mailsync.sync.gmail import keep_labels
 from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
-from mailsync.sync.questions import Questions
+from mailsync.sync.questions import Questions, opened_telling
 from mailsync.sync.scope import Scope
 
 ROUNDS = 3
@@ -133,9 +133,13 @@ class FolderSync:
         since = None
         if complete and not self.full and folder.uidvalidity and folder.highestmodseq:
             since = (folder.uidvalidity, folder.highestmodseq)
-        box = await session.examine(folder.raw_name, since=since)
+        told = None
+        if complete and self._tells_at_once(session, folder):
+            box, told = await opened_telling(session, folder.raw_name)
+        else:
+            box = await session.examine(folder.raw_name, since=since)
         server = await self._numbers(session, box)
-        questions = Questions(self.store, session, folder, box, self.now)
+        questions = Questions(self.store, session, folder, box, self.now, told)
         held = folder.messages + len(questions.outside)
         stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, held)
         choice = plan.decide(
@@ -187,6 +191,12 @@ class FolderSync:
         full_scan = questions.looked_at_all and choice.strategy in ("first", "scan")
         await self._finish(session, checkpoint, full_scan=full_scan)
         return await self._counted(session)
+
+    def _tells_at_once(self, session: Session, folder: folders.Folder) -> bool:
+        """Whatever EXAMINE says, all flags will be asked for, and they are few."""
+        few = range(1, plan.FEW + 1)
+        small = self.status is not None and self.status.messages in few and folder.messages in few
+        return small and not _modseq(session, None) and session.quirks.pipeline > 1
 
     def _chosen(self, choice: Choice, server: Numbers) -> None:
         self._choice = choice

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.servers.dovecot import Dovecot
+from tests.servers.dovecot import PLAIN_IMAP4REV1, Dovecot
 from tests.servers.fake import letter
 from tests.servers.proxy import FaultProxy, Faults
 from tests.sync.rig import Rig
 
 FOLDERS = 200
+FEW_FOLDERS = 6
 
 
 async def test_a_no_op_on_200_folders_takes_five_round_trips_from_connect_to_logout(
@@ -32,3 +34,29 @@ async def test_a_no_op_on_200_folders_takes_five_round_trips_from_connect_to_log
         (turns,) = proxy.turns
         assert 1 + len(turns) <= 5, turns
         assert any(b"LOGOUT" in said for said in turns)
+
+
+async def test_a_small_folder_without_modseq_takes_one_round_trip(
+    start_dovecot: Callable[..., Dovecot], tmp_path: Path
+) -> None:
+    """EXAMINE and all flags at once."""
+    server = start_dovecot(capability=PLAIN_IMAP4REV1)
+    user = next(iter(server.users))
+    with server.client(user) as client:
+        for number in range(FEW_FOLDERS):
+            client.create(f"box{number}")
+            client.append(f"box{number}", letter(number))
+    with FaultProxy(server.port) as proxy, Rig(tmp_path, proxy.port, user, server.users[user]) as rig:
+        await rig.sync()
+        with server.client(user) as client:
+            client.store("box1", [1], "+FLAGS", "\\Flagged")
+            client.expunge("box2", [1])
+        proxy.turns.clear()
+        results = await rig.sync()
+        assert (results["box1"].changed, results["box2"].deleted) == (1, 1)
+        assert {result.strategy for name, result in results.items() if name != "INBOX"} == {"scan"}
+        opening = [turn for turns in proxy.turns for turn in turns if b"EXAMINE" in turn and b"UID FETCH 1:*" in turn]
+        assert len(opening) == FEW_FOLDERS - 1, proxy.turns  # not what STATUS says is empty
+        proxy.turns.clear()
+        await rig.sync()
+        assert sum(turn.count(b"UID FETCH") for turns in proxy.turns for turn in turns) == FEW_FOLDERS - 1
