@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote, quote_plus
 
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 
 
 def forms(secret: str) -> set[bytes]:

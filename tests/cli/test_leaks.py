@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -32,8 +33,9 @@ from tests.servers.process import wait_until
 from tests.servers.secret_service import SecretService
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = 'Geheim+42/"x&~?\\end='
-WRONG = "Fälsch+42/ß?end"
+# Of this process alone: processes of tests that run beside these are looked at, too.
+SECRET = f'Geheim+42/"x&~?\\end={token_hex(4)}'
+WRONG = f"Fälsch+42/ß?end{token_hex(4)}"
 ALICE = "alice@example.org"
 
 
