@@ -70,6 +70,7 @@ def _from_systemd(name: str) -> str | None:
 
 def _from_vault(name: str, vault: Vault) -> str | None:
     try:
-        return vault.password(name)
+        found = vault.password(name)
     except SecretsUnavailable as error:
         raise SecretsUnavailable(f"{name}: {error}", hint=error.hint) from None
+    return None if found is None else found.partition("\n")[0].rstrip("\r")  # a file written by hand ends with a line

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,17 @@ def test_accounts_that_nobody_signed_in(cli: CommandLine) -> None:
     checks = found(cli("doctor", "--json"))
     assert checks["secret", "work"] == ("fail", "nobody has signed in yet", "run: mailsync auth login work")
     assert checks["provider", None] == ("warn", "cannot reach 127.0.0.1", checks["provider", None][2])
+
+
+def test_the_clock_of_a_provider(cli: CommandLine) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as provider:  # answers 501, with a date
+        threading.Thread(target=provider.serve_forever, daemon=True).start()
+        issuer = f'[accounts.work.oauth]\nclient_id = "x"\nissuer = "http://127.0.0.1:{provider.server_port}"\n'
+        cli.configure(account("work", 1, f'auth = "oauth2"\n{issuer}'))
+        document = cli("doctor", "--json").json
+        provider.shutdown()
+    clocks = [check["detail"] for check in document["checks"] if check["name"] == "clock"]
+    assert "agrees with 127.0.0.1" in clocks
 
 
 @pytest.mark.parametrize(("mode", "status"), [(0o755, "warn"), (0o777, "fail"), (0o1777, "warn")])
