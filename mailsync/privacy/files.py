@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -42,6 +41,8 @@ def write_private(path: Path, data: bytes) -> None:
 
     Once it returns, the new one survives a power cut. Raises OSError.
     """
+    import tempfile  # brings half a dozen archivers along, and every start reads such a file
+
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600 and new
     try:
         with os.fdopen(descriptor, "wb") as file:
