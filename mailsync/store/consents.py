@@ -11,7 +11,7 @@ from typing import Any
 
 from mailsync.privacy import consent
 from mailsync.record import record
-from mailsync.store import onestep
+from mailsync.store import accounts, onestep
 
 
 @record(frozen=True)
@@ -37,13 +37,17 @@ def grant(connection: sqlite3.Connection, account: str, scopes: Iterable[str], a
 
 
 def revoke(connection: sqlite3.Connection, account: str, scopes: Iterable[str], at: float) -> None:
-    """Take scopes back; those that are not granted stay as they are."""
+    """Take scopes back; those that are not granted stay as they are. Screens show at once what the account lacks."""
     held = granted(connection, account)
     gone = [scope for scope in scopes if scope in held]
     connection.executemany(
         "UPDATE consents SET revoked_at = ? WHERE account = ? AND scope = ?", [(at, account, scope) for scope in gone]
     )
     _note(connection, "consent_revoked", account, gone, at)
+    lacking = consent.missing(held.difference(gone))
+    if gone and lacking:
+        told, hint = f"consent is missing: {', '.join(lacking)}", consent.how_to_grant(account, lacking)
+        accounts.set_state(connection, account, "needs_consent", at, told, hint)
 
 
 def _note(connection: sqlite3.Connection, action: str, account: str, scopes: list[str], at: float) -> None:

@@ -32,14 +32,14 @@ async def settle(
         ids = reunion.take_doubtful(connection, mirror.account_id)
         return [folders.get(connection, number) for number in ids if number in names]
 
-    for folder in await mirror.store.awrite(doubtful):
+    for folder in await mirror.mail.awrite(doubtful):
         if stopping():
             return
         at = mirror.now()
         async with mirror.pool.session() as session:
             status = await session.status(folder.raw_name) or {}
         if _has_all(folder, status):
-            await mirror.store.awrite(lambda c, one=folder.id, at=at: reunion.confirm(c, one, at))  # type: ignore[misc]
+            await mirror.mail.awrite(lambda c, one=folder.id, at=at: reunion.confirm(c, one, at))  # type: ignore[misc]
             continue
         again = await mirror.sync_folder(mirror.task(folder, stopping=stopping), mirror.worker)
         for one in result.folders:

@@ -171,8 +171,10 @@ class AccountMonitor:
         if not allowed and not waiting:
             with contextlib.suppress(ConsentMissing):
                 await mirror.check_consent()  # which says so
-        if not allowed and self._spare is not None:
-            self._spare.close()
+        if not allowed:
+            await mirror.pool.close()
+            if self._spare is not None:
+                self._spare.close()
         return allowed
 
     async def _tell_unreliable(self, tallies: dict[str, Tally]) -> None:

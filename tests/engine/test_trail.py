@@ -81,6 +81,8 @@ def test_a_storm_with_two_processes_writing(dovecot: Dovecot, fresh_user: str, t
     process = driver.start("serve", tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user])
     config = driver.config_for(dovecot.port, fresh_user)
     try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "serving\n"
         with Rig(tmp_path, dovecot.port, fresh_user) as rig, dovecot.client(fresh_user) as client:
             storm = Storm(client, random.Random(4))
             for _ in range(4):
