@@ -57,10 +57,10 @@ def login(
     account = shared.accounts([name])[name]
     shared.start_log()
     vault = signing.vault_of(shared.config, shared.data_dir)
-    work = Login(name, account, vault, _Terminal(), device_code=device_code, browser=not no_browser)
+    work = Login(name, account, vault, Terminal(), device_code=device_code, browser=not no_browser)
     store = shared.store(create=True)
     try:
-        signed = _run(work)
+        signed = run_login(work)
     except SignInFailed as error:
         signing.refused(store, name, account.email or account.username, error, time.time())
         raise
@@ -119,7 +119,7 @@ def logout(ctx: typer.Context, name: Account, as_json: AsJson = False) -> None:
         note(f"the provider {why} end the tokens: take access back in its settings")
 
 
-class _Terminal:
+class Terminal:
     """A `Prompt` on stderr: what a program reads from stdout stays a document."""
 
     def visit(self, url: str, opened: bool) -> None:
@@ -137,7 +137,7 @@ class _Terminal:
         note(text)
 
 
-def _run(work: Login) -> Signed:
+def run_login(work: Login) -> Signed:
     """The sign-in in a thread of its own, and what is pasted meanwhile in this one."""
     outcome: list[Signed | BaseException] = []
 

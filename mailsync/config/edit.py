@@ -220,6 +220,13 @@ class File:
             os.close(opened)
 
 
+def glance(path: Path) -> File:
+    """The configuration at `path` to look at, or to check what a change would make of it; not to be written."""
+    file = File(path)
+    file._load()
+    return file
+
+
 @contextlib.contextmanager
 def editing(path: Path) -> Iterator[File]:
     """Edit the configuration at `path`, alone among the processes of mailsync. Its folder is made where there is none.

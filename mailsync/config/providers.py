@@ -186,6 +186,11 @@ HOSTS_BY_MX: tuple[tuple[str, str, str], ...] = (
 """Where a provider keeps other people's domains elsewhere than its own: end of an exchanger's name, provider, host."""
 
 
+def named(name: str) -> Provider | None:
+    """The provider of this name, None where there is none with a preset."""
+    return _NAMES[name] if name in PRESETS else None
+
+
 def of_domain(domain: str) -> Provider | None:
     """The provider whose own domain this is (lower case, A-labels), None for any other domain."""
     return _BY_DOMAIN.get(domain)

@@ -17,6 +17,10 @@ from tests.cli.conftest import CommandLine
         ("mailsync sync h", ["home"]),
         ("mailsync consent grant work email", ["email_read"]),
         ("mailsync sta", ["status"]),
+        ("mailsync account remove h", ["home"]),
+        ("mailsync account add --provider web", ["webde"]),
+        ("mailsync account add --consent mailbox_", ["mailbox_access", "mailbox_modify"]),
+        ("mailsync account add --security st", ["starttls"]),
     ],
 )
 def test_the_shell_completes_names(cli: CommandLine, words: str, expected: list[str]) -> None:

@@ -34,7 +34,10 @@ def flags(command: Any) -> set[str]:
 
 def test_the_commands_of_this_version() -> None:
     assert sorted(" ".join(path) for path, _ in LEAVES) == [
+        "account add",
         "account check",
+        "account list",
+        "account remove",
         "audit list",
         "audit verify",
         "auth login",
