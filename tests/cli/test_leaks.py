@@ -60,15 +60,15 @@ class Bench:
         )
         path.chmod(0o600)
 
-    def start(self, *arguments: str, given: bool = False) -> subprocess.Popen[bytes]:
-        """A command as a process; `given`: its environment holds the secret."""
+    def start(self, *arguments: str, given: bool = False, stdin: str | None = None) -> subprocess.Popen[bytes]:
+        """A command as a process; `given`: its environment holds the secret. `stdin` is for `run`."""
         hidden = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "CREDENTIALS_DIRECTORY")
         env = {name: value for name, value in os.environ.items() if name not in hidden} | self.variables
         process = subprocess.Popen(
             [sys.executable, "-m", "mailsync", *self.places, "-vv", *arguments],
             env=env,
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -87,9 +87,9 @@ class Bench:
             store.write(partial(consents.grant, account=name, scopes=SCOPES, at=time.time())).result()
         store.close()
 
-    def run(self, *arguments: str, code: int = 0, given: bool = False) -> str:
-        process = self.start(*arguments, given=given)
-        out, _ = process.communicate(timeout=60)
+    def run(self, *arguments: str, code: int = 0, given: bool = False, stdin: str | None = None) -> str:
+        process = self.start(*arguments, given=given, stdin=stdin)
+        out, _ = process.communicate(None if stdin is None else f"{stdin}\n".encode(), timeout=60)
         self.printed += out
         assert process.returncode == code, out.decode()
         return out.decode()
@@ -197,11 +197,12 @@ def test_a_password_in_the_keyring(server: Dovecot, tmp_path: Path) -> None:
         case.check()
 
 
-def test_the_dashboard_and_its_log(server: Dovecot, tmp_path: Path) -> None:
+def test_an_account_that_is_added_the_dashboard_and_its_log(server: Dovecot, tmp_path: Path) -> None:
     with bench(tmp_path, SECRET) as case:
-        Vault(case.data / "secrets", "file").store_password("work", SECRET)
-        case.configure(server.port, more='[general]\nsecrets = "file"\n')
-        case.grant("work")
+        options = ["--email", ALICE, "--username", "alice", "--host", "127.0.0.1", "--port", str(server.port)]
+        options += ["--security", "none", "--password-stdin", "--consent", "all", "--secrets", "file"]
+        case.run("account", "add", "work", *options, stdin=SECRET)
+        assert found_in((case.data / "secrets" / "work.password").read_bytes(), [SECRET])
         pid, terminal = pty.fork()
         if pid == 0:
             os.environ.update(case.variables | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"})
