@@ -112,7 +112,10 @@ class Vault:
         """Remove an account's password and tokens."""
         try:
             for suffix in ("password", "token", "lock"):
-                self._path(name, suffix).unlink(missing_ok=True)
+                path = self._path(name, suffix)
+                path.unlink(missing_ok=True)
+                for draft in self.folder.glob(f".{path.name}.*"):  # of a process that was killed while it wrote
+                    draft.unlink(missing_ok=True)
         except OSError as error:
             raise self._unusable(error) from None
         if self.kind == "keyring":
