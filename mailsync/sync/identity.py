@@ -7,13 +7,12 @@ identity here. Whoever acts on it verifies by bytes: `sample` says which.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TypeAlias
 
 from mailsync.imap.responses import Fetch
@@ -33,7 +32,8 @@ ALL_OF = 8
 
 
 def mark(header: bytes) -> int:
-    """A number for the Message-ID of a header block (or of a message that begins with one); 0 where there is none.
+    """A number for the Message-ID of a header block (or of a message that begins with one); 0 where there is none. For
+    as long as the process lasts.
 
     Several Message-IDs are none: servers differ in which of them they show.
     """
@@ -56,14 +56,14 @@ def mark(header: bytes) -> int:
 
 
 def _number(words: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(words, digest_size=8).digest(), "big", signed=True) or 1
+    return hash(words) or 1  # nobody can tell before which words collide: it is keyed anew in each process
 
 
 def key(date: int | None, size: int | None, message_mark: int) -> int:
     """One number for (INTERNALDATE, size, Message-ID); 0 where there is no Message-ID. `size` None is left out."""
     if not message_mark or date is None:
         return 0
-    return _number(b"%d %d %d" % (date, -1 if size is None else size, message_mark))
+    return hash((date, size, message_mark)) or 1
 
 
 def emailid_key(emailid: str) -> int:
@@ -73,12 +73,14 @@ def emailid_key(emailid: str) -> int:
 
 def emailid(answer: Fetch) -> str | None:
     """EMAILID or X-GM-MSGID (in decimal) of an answer, None where the server gave none."""
-    return _identifier(answer.extra.get("EMAILID", answer.extra.get("X-GM-MSGID")))
+    extra = answer.extra
+    return _identifier(extra.get("EMAILID", extra.get("X-GM-MSGID"))) if extra else None
 
 
 def threadid(answer: Fetch) -> str | None:
     """THREADID or X-GM-THRID (in decimal) of an answer, None where the server gave none."""
-    return _identifier(answer.extra.get("THREADID", answer.extra.get("X-GM-THRID")))
+    extra = answer.extra
+    return _identifier(extra.get("THREADID", extra.get("X-GM-THRID"))) if extra else None
 
 
 def _identifier(value: object) -> str | None:
@@ -116,22 +118,34 @@ def join(theirs: Sequence[int], ours: Sequence[int], contents: Sequence[int]) ->
 def _join_part(
     theirs: Sequence[int], ours: Sequence[int], contents: Sequence[int], part: tuple[int, int], found: Pairs
 ) -> None:
-    """Join the keys that leave the remainder `part[1]` when divided by `part[0]`: sorting takes 70 bytes a key."""
-    parts, rest = part
-    left = sorted((at for at, value in enumerate(theirs) if value % parts == rest), key=theirs.__getitem__)
-    right = sorted((at for at, value in enumerate(ours) if value % parts == rest), key=ours.__getitem__)
-    at = 0
-    for value, group in groupby(left, key=theirs.__getitem__):
-        those = list(group)
-        while at < len(right) and ours[right[at]] < value:
-            at += 1
-        start = at
-        while at < len(right) and ours[right[at]] == value:
-            at += 1
-        these = right[start:at]
-        if value and len(those) == len(these) and len({contents[index] for index in these}) == 1:
+    """Join the keys that leave the remainder `part[1]` when divided by `part[0]`: all loops over them are in C."""
+    left, left_again = _indexed(theirs, part)
+    right, right_again = _indexed(ours, part)
+    for value in left.keys() & right.keys():
+        found[0].append(left[value])
+        found[1].append(right[value])
+    for value in left_again.keys() & right_again.keys():
+        those, these = left_again[value], right_again[value]
+        if len(those) == len(these) and len({contents[index] for index in these}) == 1:
             found[0].extend(those)
             found[1].extend(these)
+
+
+def _indexed(keys: Sequence[int], part: tuple[int, int]) -> tuple[dict[int, int], dict[int, list[int]]]:
+    """The index of each key of this part that occurs once, and those of each that occurs more often."""
+    parts, rest = part
+    indexes = [at for at, value in enumerate(keys) if value % parts == rest and value]
+    values = [keys[at] for at in indexes]
+    once = dict(zip(values, indexes, strict=True))
+    again: dict[int, list[int]] = {}
+    if len(once) != len(values):
+        again = {value: [] for value, times in Counter(values).items() if times > 1}
+        for value, at in zip(values, indexes, strict=True):
+            if value in again:
+                again[value].append(at)
+        for value in again:
+            del once[value]
+    return once, again
 
 
 @dataclass(frozen=True, slots=True)
