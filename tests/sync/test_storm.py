@@ -34,9 +34,12 @@ async def weather(
         results = await rig.sync()
         after = assert_equal(rig, client)
         assert results.keys() == after.keys()
-        # Under another name it is the same folder, unless hardly anything is left in it to tell.
+        # Under another name it is the same folder, unless hardly anything is left in it to tell; then it looks new,
+        # or like another folder under a name that is known.
         followed = {
-            old: new for old, new in storm.renamed.items() if old in before and results[new].strategy != "first"
+            old: new
+            for old, new in storm.renamed.items()
+            if old in before and results[new].strategy not in ("first", "uidvalidity_reset")
         }
         before = {followed.get(name, name): one for name, one in before.items() if name not in followed.values()}
         for name, result in results.items():
