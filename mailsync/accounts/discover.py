@@ -25,9 +25,9 @@ from mailsync.accounts.records import Records, Service
 from mailsync.config.providers import PRESETS, Preset, Provider, Security, of_domain, of_exchanger, of_host
 from mailsync.record import record, replace
 
-SECONDS = 6.0
+SECONDS = 4.0
 """For everything that is asked about a domain, side by side."""
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 1.5
 """How long a better source may still answer after a lesser one has."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TRY_SECONDS = 1.5
 """For one packet; then the next name server is asked."""
-ALL_SECONDS = 4.0
+ALL_SECONDS = 3.5
 RECORDS_AT_MOST = 20
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any
@@ -56,7 +55,7 @@ class Adding:
         made = self._draft(name, address, found, answer)
         credential, kept, made = self._credential(made)
         try:
-            welcome, credential = self._sign_in(made, credential, kept)
+            welcome, credential, kept = self._sign_in(made, credential, kept)
             if scopes is None:
                 scopes = self._ask_scopes()
             setup.commit(
@@ -109,7 +108,7 @@ class Adding:
             "auth": auth,
             "username": wishes.username,
             "tls_ca_file": wishes.tls_ca_file,
-            "password_command": shlex.split(wishes.password_command),
+            "password_command": _words("--password-command", wishes.password_command),
         }
         if auth == "oauth2":
             client_id, issuer = wishes.client_id, wishes.issuer
@@ -121,9 +120,11 @@ class Adding:
                 if not self._asks:
                     raise missing("--client-id", "the id of your application at the provider")
                 client_id = terminal.ask("The client id of your application at the provider")
+                if not wishes.client_secret_command and found.provider in ("gmail", "imap"):
+                    wishes.client_secret_command = terminal.ask("A command that prints its secret, if it has one")
             given["oauth"] = {
                 "client_id": client_id,
-                "client_secret_command": shlex.split(wishes.client_secret_command),
+                "client_secret_command": _words("--client-secret-command", wishes.client_secret_command),
                 "issuer": issuer,
                 "tenant": wishes.tenant,
             }
@@ -171,14 +172,14 @@ class Adding:
 
     def _sign_in(
         self, made: Draft, credential: Credential | None, kept: bool
-    ) -> tuple[Welcome | None, Credential | None]:
+    ) -> tuple[Welcome | None, Credential | None, bool]:
         from mailsync.accounts.credentials import credential_for
         from mailsync.engine import probing
 
         account, wishes = made.account, self._wishes
         if account.auth == "oauth2":
             if wishes.no_check:
-                return None, None
+                return None, None, False
             from mailsync.accounts.oauth.login import Login
             from mailsync.cli.auth import Terminal, run_login
 
@@ -188,21 +189,22 @@ class Adding:
             )
             credential = credential_for(made.name, account, made.vault)
         for left in reversed(range(ATTEMPTS)):
-            asked = credential is None and kept
-            if asked:
+            if credential is None and kept:
                 credential = self._ask_password(made)
             if wishes.no_check or credential is None:
-                return None, credential
+                return None, credential, kept
             try:
                 welcome = probing.sign_in(account, credential)
             except SignInFailed as error:
-                if not left or not asked:
+                # One that was found somewhere is asked for again; one that was given stands.
+                found = not self._password and account.auth == "password" and not account.password_command
+                if not left or not self._asks or not found:
                     raise self._advised(error, made) from error
                 terminal.complain(self._advised(error, made))
-                credential = None
+                credential, kept = None, True
             else:
                 note(f"  signed in: {welcome.server}, {count(welcome.folders, 'folder')}")
-                return welcome, credential
+                return welcome, credential, kept
         raise AssertionError("the last attempt returns or raises")
 
     def _advised(self, error: SignInFailed, made: Draft) -> SignInFailed:
@@ -214,11 +216,12 @@ class Adding:
         return error
 
     def _ask_password(self, made: Draft) -> Credential:
+        from mailsync.accounts import entered
         from mailsync.privacy.secret import Password
 
         while True:
             written = terminal.ask_secret(f"Password of {made.account.username} (it is not shown)")
-            password, told = tidy(written, made.account.provider)
+            password, told = entered.password(written, made.account.provider)
             if told:
                 note(f"  {told}")
             if password:
@@ -267,18 +270,14 @@ class Adding:
         }
 
 
-def tidy(written: str, provider: str) -> tuple[str, str]:
-    """A password as it was meant, and what to say about that: app passwords are shown in groups, copies have blanks."""
-    import unicodedata
-
-    password = written.strip()
-    if provider in ("gmail", "yahoo", "aol") and re.fullmatch(r"[a-z]{4}(?:\s[a-z]{4}){3}", password):
-        return "".join(password.split()), "the blanks of the app password were left out"
-    if not password:
-        return "", "nothing was typed"
-    if any(unicodedata.east_asian_width(char) == "F" for char in password):
-        return "", "there are full-width characters in it: switch the input method off and type it again"
-    return password, "the blanks around it were left out" if password != written else ""
+def _words(flag: str, command: str) -> list[str]:
+    """A command as words: it is run without a shell."""
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise UsageError(
+            f"{flag}: {str(error).lower()}", hint="as a shell would read it: 'pass show mail/work'"
+        ) from None
 
 
 def _first_line() -> str:

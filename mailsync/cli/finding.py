@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mailsync.cli import terminal
 from mailsync.cli.output import note
@@ -49,6 +48,8 @@ class Finding:
 
     def server(self, address: Address) -> tuple[Candidate, Answer | None]:
         """Where the mail is, and what answers there; None where nobody looked."""
+        from mailsync.config.checks import is_loopback
+        from mailsync.config.providers import PRESETS
         from mailsync.engine import probing
 
         candidates = self._candidates(address)
@@ -63,6 +64,9 @@ class Finding:
                 if not self._asks or named:
                     if isinstance(error, Unreachable) and not named:
                         raise missing("--host", f"no server was found for {address.domain}") from error
+                    preset = PRESETS.get(candidates[0].provider)
+                    if preset is not None and is_loopback(preset.host):
+                        error.hint = preset.steps
                     raise
                 terminal.complain(error)
             else:
@@ -97,34 +101,11 @@ class Finding:
         return setup.find(address)
 
     def _hosts(self, written: str) -> list[Candidate]:
-        """What is tried at a host that was named: `mail.example.com`, also as an address with a port."""
-        from mailsync.accounts.address import to_ascii
-        from mailsync.accounts.discover import Candidate
-        from mailsync.config.checks import is_loopback
-        from mailsync.config.providers import PRESETS, named, of_host
+        """What is tried at a host that was named."""
+        from mailsync.accounts import entered
 
         wishes = self._wishes
-        match = re.fullmatch(r"\s*(?:imaps?://)?(\[[0-9a-fA-F:]+\]|[^\s:/@]+)(?::(\d{1,5}))?/?\s*", written)
-        if match is None:
-            raise UsageError(f"{written[:80]!r} is no host name", hint="a name such as imap.example.com")
-        host = match[1].strip("[]")
-        if not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]+", host):
-            host = to_ascii(host)
-        port = wishes.port or int(match[2] or 0)
-        if wishes.security == "none" and not is_loopback(host):
-            raise UsageError(
-                f"--security none to {host}: the password would travel in the clear",
-                hint="none is for this machine only; leave it out, and TLS or STARTTLS is found",
-            )
-        provider = named(wishes.provider) or of_host(host) or "imap"
-        preset = PRESETS.get(provider)
-        auth: Any = "oauth2" if preset is not None and not preset.password else "password"
-        ways: list[tuple[int, Any]] = [(993, "tls"), (143, "starttls")]
-        if wishes.security:
-            ways = [(port or (993 if wishes.security == "tls" else 143), wishes.security)]
-        elif port:
-            ways = [(port, "starttls")] if port == 143 else [(port, "tls"), (port, "starttls")]
-        return [Candidate(host, number, how, "as you said", provider, auth=auth) for number, how in ways]
+        return entered.hosts(written, port=wishes.port, security=wishes.security, provider=wishes.provider)
 
     def _explain(self, found: Candidate, answer: Answer | None) -> None:
         from mailsync.config.providers import PRESETS

@@ -135,6 +135,8 @@ def _cut(text: str, path: tuple[str, ...]) -> str:
         before, after = text[:begin], text[end:]
         if not before[start:] or before.endswith(("\n\n", "\n\r\n")) or not after.strip():
             after = after.lstrip("\r\n")
+        if not after and before.endswith("\n"):
+            before = before.rstrip("\r\n") + ("\r\n" if before.endswith("\r\n") else "\n")
         text = before + after
     return text
 

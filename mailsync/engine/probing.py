@@ -21,9 +21,9 @@ from mailsync.privacy.secret import Credential
 from mailsync.record import record
 from mailsync.text import safe_text
 
-SECONDS = 10.0
+SECONDS = 7.0
 """For all candidates, side by side."""
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 1.5
 """How long a better candidate may still answer after a lesser one has."""
 _TELLING: tuple[type[MailsyncError], ...] = (CertificateUntrusted, InsecureConnection)
 """What says more than that nobody answered."""
@@ -62,14 +62,21 @@ def reach(candidates: Sequence[Candidate], ca_file: str = "") -> Answer:
     """
     failures: list[MailsyncError] = []
 
-    async def look(candidate: Candidate) -> list[Answer]:
-        try:
-            return [await _look(candidate, ca_file)]
-        except MailsyncError as error:
-            failures.append(error)
-            return []
+    async def look(ways: list[Candidate]) -> list[Answer]:
+        for candidate in ways:
+            try:
+                return [await _look(candidate, ca_file)]
+            except MailsyncError as error:
+                failures.append(error)
+                if isinstance(error, _TELLING):
+                    break
+        return []
 
-    answers = run(first([look(candidate) for candidate in candidates], SECONDS, GRACE_SECONDS))
+    # The ways into one port are tried one after the other: of two, one waits for a greeting that never comes.
+    ports: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        ports.setdefault(candidate.where, []).append(candidate)
+    answers = run(first([look(ways) for ways in ports.values()], SECONDS, GRACE_SECONDS))
     for answer in answers:
         if answer:
             return answer[0]

@@ -135,7 +135,7 @@ def test_by_flags(place: CommandLine, dovecot: Dovecot, fresh_user: str, monkeyp
     assert (code, place.config.read_text()) == (2, text)  # nobody was there to ask
     removed = place("account", "remove", "work", "--yes", "--json").json
     assert (removed["ok"], removed["configured"], removed["purged"]) == (True, True, None)
-    assert place.config.read_text().rstrip() == COMMENTED
+    assert place.config.read_text() == COMMENTED + "\n"
     assert not (place.data / "secrets" / "work.password").exists()
     assert place("consent", "list", "--json").json["accounts"][0]["granted"] == []
     gone = place("account", "remove", "work", "--purge", "--yes", "--json")
@@ -157,6 +157,7 @@ def test_by_flags(place: CommandLine, dovecot: Dovecot, fresh_user: str, monkeyp
         ({"security": "none", "host": "mail.example.org"}, 2, "the password would travel in the clear"),
         ({"auth": "oauth2"}, 2, "--issuer is missing"),
         ({"consent": "everything"}, 2, "no scope everything"),
+        ({"password_command": "pass 'show"}, 2, "--password-command: no closing quotation"),
     ],
     ids=lambda value: str(value) if isinstance(value, str) else None,
 )
@@ -233,6 +234,36 @@ def test_a_conversation(place: CommandLine, dovecot: Dovecot, fresh_user: str) -
     typed.answer("(y/N): ", "y")
     assert typed.end() == 0
     assert place.config.read_text().rstrip() == COMMENTED
+
+
+def test_without_a_keyring_files_are_an_offer_and_never_a_default(
+    cli: CommandLine, dovecot: Dovecot, fresh_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    cli.configure("# bare\n")
+    arguments = ("account", "add", "home", *flags(dovecot, fresh_user))
+    typed = Typed(cli, *arguments)
+    typed.answer("(y/N): ", "")
+    assert typed.end() == 3
+    assert "keyring" in typed.shown
+    assert cli.config.read_text() == "# bare\n"
+    assert not cli.data.exists()
+
+    typed = Typed(cli, *arguments)
+    typed.answer("files only you can read, not encrypted", "y")
+    typed.answer("(it is not shown): ", dovecot.users[fresh_user])
+    assert typed.end() == 0, typed.shown
+    assert cli.config.read_text().startswith('# bare\n\n[general]\nsecrets = "file"\n\n[accounts.home]\n')
+    assert (cli.data / "secrets" / "home.password").read_text() == dovecot.users[fresh_user]
+
+    assert cli("account", "remove", "home", "--yes").code == 0
+    stale = cli.data / "secrets" / "home.password"
+    stale.write_text("of another time")
+    stale.chmod(0o600)
+    typed = Typed(cli, *arguments)  # what was found and does not work is asked for
+    typed.answer("(it is not shown): ", dovecot.users[fresh_user])
+    assert typed.end() == 0, typed.shown
+    assert stale.read_text() == dovecot.users[fresh_user]
 
 
 def test_ctrl_c_and_a_slip(place: CommandLine) -> None:
