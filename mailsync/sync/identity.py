@@ -25,7 +25,7 @@ SHARE = 0.02
 """Of the matches are verified by bytes, at least one."""
 MOST = 200
 """Messages verified at most: what they would prove is proven by then."""
-PART = 40_000
+PART = 20_000
 """Keys that are joined at a time."""
 ALL_OF = 8
 """So few moves are verified one and all."""
