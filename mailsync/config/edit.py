@@ -163,9 +163,10 @@ class File:
         except UnicodeDecodeError:
             raise ConfigError(f"{self.path}: not UTF-8") from None
 
-    def has_account(self, name: str) -> bool:
-        """There is a table for this account, whatever is in it."""
-        return name in _read(self.text).get("accounts", {})
+    def account(self, name: str) -> dict[str, Any] | None:
+        """The table of an account as it is written, right or wrong; None where there is none."""
+        found = _read(self.text).get("accounts", {}).get(name)
+        return found if found is None or isinstance(found, dict) else {}
 
     def check(self, text: str) -> Config:
         """The configuration that `text` would be here. Raises ConfigError."""

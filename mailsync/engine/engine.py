@@ -112,14 +112,16 @@ class Engine:
             self._thread.join()
         self._lock.release()
 
-    def reload(self) -> None:
-        """Read the configuration and go on with it, after what is in hand. Returns at once.
+    def reload(self) -> bool:
+        """Read the configuration and go on with it, after what is in hand; False where that was not provided for.
 
-        Raises ConfigError for one that is wrong: the engine then goes on as before.
+        Returns at once. Raises ConfigError for one that is wrong: the engine then goes on as before.
         """
-        if self._read_config is not None:
-            self._configs.append(self._read_config())
-            self._wake()
+        if self._read_config is None:
+            return False
+        self._configs.append(self._read_config())
+        self._wake()
+        return True
 
     def _wake(self) -> None:
         loop, stop = self._loop, self._stop
@@ -151,7 +153,7 @@ class Engine:
                     runner.run(self._run())
         except BaseException as error:
             self._failure = error
-            log.error("engine_failed", error=type(error).__name__)
+            log.error("engine_failed", exc_info=error)
         finally:
             self._ready.set()
 
@@ -263,7 +265,7 @@ class Engine:
                     if worker.busy and not self._stopping:
                         await asyncio.sleep(PIPELINE_PACE_SECONDS)
             except (StoreError, sqlite3.Error) as error:  # a full disk: the cursor stands
-                log.error("pipeline_failed", error=type(error).__name__)
+                log.error("pipeline_failed", exc_info=error)
             if last:
                 return runner.close()
             await committed.wait()

@@ -30,7 +30,7 @@ class Handlers:
     """
 
     def __init__(
-        self, store: Store, mirrors: dict[str, AccountMirror], now: Callable[[], float], reload: Callable[[], None]
+        self, store: Store, mirrors: dict[str, AccountMirror], now: Callable[[], float], reload: Callable[[], bool]
     ) -> None:
         self._store = store
         self._mirrors = mirrors
@@ -188,8 +188,8 @@ class Handlers:
     async def reload(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Take the configuration as it is now: accounts that came, changed and went. A wrong one changes nothing."""
         del job, stopping
-        await asyncio.to_thread(self._reload)
-        return Outcome(True, {"ok": True, "exit_code": 0})
+        reloaded = await asyncio.to_thread(self._reload)
+        return Outcome(True, {"ok": True, "reloaded": reloaded, "exit_code": 0})
 
 
 def exit_code(codes: list[int]) -> int:

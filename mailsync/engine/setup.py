@@ -27,6 +27,7 @@ from mailsync.config.models import AccountConfig, Config
 from mailsync.config.providers import PRESETS
 from mailsync.engine.signing import vault_of
 from mailsync.errors import MailsyncError, SecretsUnavailable, UsageError
+from mailsync.privacy import environment
 from mailsync.privacy.consent import SCOPES
 from mailsync.privacy.secret import Credential, Password
 from mailsync.record import record
@@ -176,7 +177,8 @@ def remove(config_path: Path, data_dir: Path, name: str, store: Callable[[], Sto
 
     stored = store is not None and _is_stored(store(), name)
     with editing(config_path) as file, contextlib.ExitStack() as undo:
-        configured = file.has_account(name)
+        table = file.account(name)
+        configured = table is not None
         if not configured and not stored:
             raise UsageError(f"nobody knows an account {name}", hint="run: mailsync account list")
         if configured:
@@ -194,6 +196,8 @@ def remove(config_path: Path, data_dir: Path, name: str, store: Callable[[], Sto
         if store is not None:
             store().write(write, durable=True).result()
         undo.pop_all()
+    if (table or {}).keys() & {"password_command", "oauth_command"} or environment.password(name):
+        return Removed(configured, stored, None)  # mailsync kept none, and there may be no keyring at all
     try:
         vault_of(config, data_dir).forget(name)
     except SecretsUnavailable as error:
@@ -207,7 +211,7 @@ def _is_stored(store: Store, name: str) -> bool:
 
 
 def tell(store: Store, data_dir: Path) -> bool:
-    """Have a running engine take config.toml as it is now; False when none runs.
+    """Have a running engine take config.toml as it is now; False when none runs, or one that serves a single command.
 
     Raises MailsyncError when it will not, or does not answer in time.
     """
@@ -222,7 +226,7 @@ def tell(store: Store, data_dir: Path) -> bool:
             job = jobs.get(connection, number)
         if job is not None and job.status not in ("pending", "running"):
             if job.status == "completed":
-                return True
+                return bool((job.result or {}).get("reloaded"))
             raise MailsyncError(
                 f"the running engine did not take the new configuration: {job.error}", hint=job.error_hint
             )

@@ -266,6 +266,22 @@ def test_without_a_keyring_files_are_an_offer_and_never_a_default(
     assert stale.read_text() == dovecot.users[fresh_user]
 
 
+def test_an_account_with_a_command_needs_no_keyring(
+    cli: CommandLine, dovecot: Dovecot, fresh_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    cli.config.unlink()
+    command = f"echo {dovecot.users[fresh_user]}"
+    result = cli("account", "add", "work", *flags(dovecot, fresh_user, password_command=command), "--json")
+    assert result.code == 0, result.err
+    assert result.json["secret"] == "password_command"
+    assert stat.S_IMODE(cli.config.stat().st_mode) == 0o600
+    assert not (cli.data / "secrets").exists()
+    assert cli("sync").code == 0
+    removed = cli("account", "remove", "work", "--yes")
+    assert (removed.code, cli.config.read_text().strip()) == (0, ""), removed.err
+
+
 def test_ctrl_c_and_a_slip(place: CommandLine) -> None:
     typed = Typed(place, "account", "add")
     typed.answer("Your mail address: ", "me@gmial.com")

@@ -6,16 +6,20 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailsync.accounts.address import parse
-from mailsync.accounts.discover import Candidate, of_preset
+from mailsync.accounts.discover import Candidate, Sources, of_preset
+from mailsync.accounts.records import Records
 from mailsync.config.models import AccountConfig
 from mailsync.config.providers import PRESETS, of_domain
 from mailsync.engine import probing, setup
 from mailsync.errors import CertificateUntrusted, InsecureConnection, Unreachable
+from mailsync.privacy.secret import Password
+from tests.servers.directory import Documents, Names, document, server
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import FakeServer, box
 from tests.servers.process import HOST
@@ -112,6 +116,32 @@ def test_the_first_that_answers_encrypted(dovecot: Dovecot, silent: int, monkeyp
     assert time.monotonic() - started < 4
 
 
+def test_from_an_address_to_a_mailbox(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
+    names, documents = Names(), Documents(tmp_path)
+    try:
+        records = Records([names.where])
+        sources = Sources(records, (f"{documents.base}/own/{{domain}}",), f"{documents.base}/none", documents.ca_file)
+        address = parse(f"{fresh_user}@example.org")
+        assert [one.host for one in setup.find(address, sources)][:2] == ["imap.example.org", "mail.example.org"]
+        names.records[("_imaps._tcp.example.org", "SRV")] = [f"0 0 {dovecot.tls_port} localhost."]
+        (foreign,) = setup.find(address, sources)
+        assert foreign.foreign
+        told = server("localhost", port=str(dovecot.tls_port), user="%EMAILLOCALPART%")
+        documents.pages["/own/example.org"] = (200, {}, document(told))
+        found = setup.find(address, sources)
+    finally:
+        names.close()
+        documents.shutdown()
+        documents.server_close()
+    answer = probing.reach(found, str(dovecot.ca_file))
+    assert not answer.candidate.foreign
+    table = setup.table_of(address, answer.candidate, {"tls_ca_file": str(dovecot.ca_file)})
+    account = AccountConfig.model_validate(table)
+    assert account.username == fresh_user
+    welcome = probing.sign_in(account, Password(dovecot.users[fresh_user]))
+    assert (welcome.server, welcome.folders) == ("Dovecot", 1)
+
+
 def test_what_keeps_them(dovecot: Dovecot, silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "SECONDS", 0.7)
     started = time.monotonic()
@@ -124,7 +154,7 @@ def test_what_keeps_them(dovecot: Dovecot, silent: int, monkeypatch: pytest.Monk
     with pytest.raises(CertificateUntrusted):
         probing.reach([at(1), at(dovecot.tls_port), at(dovecot.tls_port, "starttls")])
     assert time.monotonic() - started < 3
-    with FakeServer({"INBOX": box(1)}) as server:
+    with FakeServer({"INBOX": box(1)}) as plain:
         with pytest.raises(InsecureConnection, match="does not offer STARTTLS"):
-            probing.reach([at(server.port, "starttls", HOST)])
-        assert server.logins == []
+            probing.reach([at(plain.port, "starttls", HOST)])
+        assert plain.logins == []
