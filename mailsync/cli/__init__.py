@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Looking for pydantic plugins reads the metadata of every installed distribution: a tenth of the start-up.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from mailsync.cli.run import run
+    from mailsync.privacy import mishaps
     from mailsync.privacy.hardening import harden
 
     harden()
+    mishaps.watch()
     os._exit(run(arguments))

@@ -160,6 +160,7 @@ def _purge(shared: Context, name: str) -> dict[str, Any]:
     from mailsync.engine.ask import ask
     from mailsync.errors import MailsyncError
 
+    shared.start_log()
     job = ask(shared.config, shared.store(), shared.data_dir, "purge", {"accounts": [name]})
     if job.status != "completed":
         raise MailsyncError(

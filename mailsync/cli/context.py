@@ -84,13 +84,26 @@ class Context:
         return (self.data_dir / FILE_NAME).exists()
 
     def start_log(self, *, engine: bool = False) -> None:
-        """Log to stderr where -v asks for it, and an engine to its file as well."""
+        """Log to stderr where -v asks for it, and an engine to its file as well, as `[general]` says."""
         from mailsync.privacy import log
 
+        log.silence_libraries()
         stream = sys.stderr if self.verbose else None
-        if stream is not None or engine:
-            level: log.Level = "debug" if self.verbose > 1 else "info"
-            log.configure(level, stderr=stream, folder=self.data_dir if engine else None)
+        if stream is None and not engine:
+            return
+        known = "config" in self.__dict__
+        try:
+            general = self.config.general
+            level, style = general.log_level, general.log_format
+        except ConfigError:
+            if engine:
+                raise
+            level, style = "info", "auto"  # a command that needs the configuration will say so itself
+        if not known:
+            self.__dict__.pop("config", None)  # the command may be about to change it
+        if self.verbose:
+            level = "debug" if self.verbose > 1 else "info"
+        log.configure(level, stderr=stream, folder=self.data_dir if engine else None, style=style)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -21,6 +21,7 @@ def doctor(ctx: typer.Context, as_json: AsJson = False) -> None:
     from mailsync.engine.doctor import Doctor
 
     shared = context.of(ctx)
+    shared.start_log()
     examiner = Doctor(shared.config_path, shared.data_dir, lambda: shared.config)
     report = examiner.examine()
     if as_json:

@@ -95,9 +95,9 @@ def _usage(error: Exception) -> int:
 
 def _trace(context: Context, error: BaseException) -> None:
     if context.verbose:
-        import traceback
+        from mailsync.privacy.mishaps import outline
 
-        traceback.print_exception(error)
+        sys.stderr.write(outline(error))
 
 
 def _flush() -> None:

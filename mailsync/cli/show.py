@@ -106,6 +106,7 @@ def _fetch(shared: Context, number: int) -> None:
     from mailsync.engine.ask import ask
 
     output.note(f"message {number} is larger than max_size: fetching it")
+    shared.start_log()
     job = ask(shared.config, shared.store(), shared.data_dir, "fetch", {"message": number})
     if job.status != "completed":
         raise MessageFailed(

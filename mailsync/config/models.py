@@ -64,6 +64,10 @@ class GeneralConfig(Table):
     """Seconds between two scheduled syncs of an account."""
     secrets: Literal["keyring", "file"] = "keyring"
     """Where passwords and tokens are kept: the keyring, or files only the user can read in the data directory."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """Of log lines on stderr: JSON, or words for people; "auto" are words on a terminal. The file is JSON always."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """From which level on there are lines; -v and -vv win."""
 
 
 class StoreConfig(Table):

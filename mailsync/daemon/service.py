@@ -48,7 +48,7 @@ def serve(read_config: Callable[[], Config], store: Store, data_dir: Path, *, re
             try:
                 engine.reload()
             except MailsyncError as error:
-                log.error("config_not_reloaded", error=type(error).__name__)
+                log.error("config_not_reloaded", exc_info=error)
     finally:
         engine.stop()
         for number, handler in before.items():

@@ -140,4 +140,4 @@ class Worker:
     def _report(self, kind: str, error: Exception) -> None:
         from mailsync.privacy.log import get_logger
 
-        get_logger("jobs").error("job failed", kind=kind, exc_info=error)
+        get_logger("jobs").error("job_failed", kind=kind, exc_info=error)

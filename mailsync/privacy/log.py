@@ -3,20 +3,27 @@
     log = get_logger("engine")
     log.info("sync_finished", account="work", new=12, seconds=1.5)
 
-An event is a fixed word; the fields are numbers, and texts under the names of `TEXT_FIELDS`, which hold words of this
-program or an account's name in config.toml. Any other text is replaced by its length. So a mistake at a call site
-costs a gap in the log, not someone's privacy. Until `configure` was called, logging does nothing and costs nothing.
+An event is a fixed word; the fields are numbers, and texts under the names of `TEXT_FIELDS`, which have the form that
+is told there. Any other text is replaced by its length. So a mistake at a call site costs a gap in the log, not
+someone's privacy. Until `configure` was called, logging does nothing and costs nothing.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from mailsync.privacy.mishaps import place
+
+if TYPE_CHECKING:
+    import logging
 
 Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["auto", "json", "console"]
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 FILE_NAME = "mailsync.log"
@@ -24,17 +31,24 @@ FILE_BYTES = 1 << 20
 FILE_COUNT = 3
 """Old files kept beside the current one: days of ordinary running, never more than a few megabytes."""
 
-TEXT_FIELDS = frozenset(
-    {"account", "action", "error", "event", "kind", "level", "logger", "reason", "stage", "state", "status", "strategy"}
-    | {"timestamp", "version", "watch"}
-)
-_WORD = re.compile(r"[\w .:/+-]{0,80}", re.ASCII)
+TEXT_FIELDS: Mapping[str, re.Pattern[str]] = {
+    "logger": re.compile(r"[A-Za-z_][\w.]{0,63}", re.ASCII),
+    "event": re.compile(r"[a-z][a-z0-9_]{0,39}"),
+    "account": re.compile(r"[\w-]{1,80}", re.ASCII),
+    "error": re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII),
+    "place": re.compile(r"[\w.]{1,100}:\d+", re.ASCII),
+    "kind": re.compile(r"[a-z_]{1,20}"),
+}
+"""What may be a text: words of this program, the name of an account in config.toml, the type and place of an error."""
+FIRST_FIELDS = ("timestamp", "level", "logger", "event", "account")
 
 _threshold = 100
+_outputs: list[tuple[logging.Handler, Callable[..., Any]]] = []
+"""Where lines go, and what makes them."""
 
 
 class Logger:
-    """Writes events of one part of the program."""
+    """Writes events of one part of the program. `exc_info` is an exception of which type and place are told."""
 
     __slots__ = ("_name",)
 
@@ -65,61 +79,85 @@ def get_logger(name: str) -> Logger:
     return Logger(name)
 
 
-def configure(level: Level = "info", *, stderr: TextIO | None = None, folder: Path | None = None) -> None:
+def configured() -> bool:
+    """Whether lines go anywhere."""
+    return bool(_outputs)
+
+
+def silence_libraries() -> None:
+    """Of what other libraries log only origin and type are kept, whoever listens, at every level.
+
+    Some write what a server sent, tokens included; without this, what nobody listens to ends on stderr.
+    """
+    import logging
+
+    from mailsync.privacy.logfile import ForeignRecords, bare_record
+
+    logging.setLogRecordFactory(bare_record)
+    root = logging.getLogger()
+    if not any(isinstance(handler, ForeignRecords) for handler in root.handlers):
+        root.addHandler(ForeignRecords(_foreign))
+
+
+def configure(
+    level: Level = "info", *, stderr: TextIO | None = None, folder: Path | None = None, style: Format = "auto"
+) -> None:
     """Start logging at `level` to a stream, to `mailsync.log` in `folder` (0600, rotated), or both.
 
-    Of other libraries' warnings only the origin is told: some write what a server sent, tokens included.
+    The file holds a JSON object a line. `style` is for the stream: "auto" are words for people on a terminal, JSON
+    elsewhere.
     """
     global _threshold
     import logging
 
     import structlog
 
-    from mailsync.privacy.logfile import ForeignRecords, PrivateFile
+    from mailsync.privacy.logfile import PrivateFile
 
     close()
-    logging.getLogger().addHandler(ForeignRecords(_foreign))
-    logger = logging.getLogger("mailsync")
-    logger.propagate = False
-    logger.setLevel(_LEVELS[level])
+    silence_libraries()
+    json = structlog.processors.JSONRenderer()
     if stderr is not None:
-        logger.addHandler(logging.StreamHandler(stderr))
+        words = style == "console" or (style == "auto" and stderr.isatty())
+        _outputs.append((logging.StreamHandler(stderr), _console(stderr) if words else json))
     if folder is not None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        logger.addHandler(PrivateFile(folder / FILE_NAME, FILE_BYTES, FILE_COUNT))
+        _outputs.append((PrivateFile(folder / FILE_NAME, FILE_BYTES, FILE_COUNT), json))
     structlog.configure(
         processors=[
+            _redact,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.add_log_level,
-            _redact,
-            structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "logger", "event", "account"], drop_missing=True, bool_as_flag=False
-            ),
+            _write,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=lambda *_: logger,
+        logger_factory=structlog.ReturnLoggerFactory(),
         cache_logger_on_first_use=False,
     )
     _threshold = _LEVELS[level]
 
 
+def _console(stream: TextIO) -> Callable[..., Any]:
+    from structlog.dev import ConsoleRenderer, plain_traceback
+
+    colours = stream.isatty() and not os.environ.get("NO_COLOR")
+    # The other formatters of exceptions show the values of variables.
+    return ConsoleRenderer(colors=colours, sort_keys=False, exception_formatter=plain_traceback)
+
+
 def close() -> None:
-    """Stop logging and close the file."""
+    """Stop logging and close the file; other libraries say what they like again."""
     global _threshold
     _threshold = 100
+    while _outputs:
+        _outputs.pop()[0].close()
     if "logging" not in sys.modules:
         return
     import logging
 
-    for logger in (logging.getLogger("mailsync"), logging.getLogger()):
-        for handler in list(logger.handlers):
-            if logger.name == "mailsync" or type(handler).__name__ == "ForeignRecords":
-                logger.removeHandler(handler)
-                handler.close()
-
-
-def _foreign(origin: str, error: str | None) -> None:
-    get_logger(origin).warning("library_warning", error=error)
+    logging.setLogRecordFactory(logging.LogRecord)
+    for handler in [one for one in logging.getLogger().handlers if type(one).__name__ == "ForeignRecords"]:
+        logging.getLogger().removeHandler(handler)
 
 
 def error_name(error: BaseException) -> str:
@@ -127,7 +165,16 @@ def error_name(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _redact(logger: Any, method: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def _foreign(origin: str, error: str | None, where: str | None) -> None:
+    told = {"error": error, "place": where}
+    get_logger(origin).warning("library_warning", **{key: value for key, value in told.items() if value})
+
+
+def _redact(logger: Any, method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    del logger, method
+    error = fields.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        fields["error"], fields["place"] = error_name(error), place(error)
     return {key: _harmless(key, value) for key, value in fields.items()}
 
 
@@ -136,7 +183,17 @@ def _harmless(key: str, value: Any) -> Any:
         return value
     if isinstance(value, BaseException):
         return error_name(value)
-    text = str(value)
-    if key in TEXT_FIELDS and _WORD.fullmatch(text):
+    text, form = str(value), TEXT_FIELDS.get(key)
+    if form is not None and form.fullmatch(text):
         return text
     return f"[{len(text)} characters]"
+
+
+def _write(logger: Any, method: str, fields: MutableMapping[str, Any]) -> str:
+    import logging
+
+    ordered = {key: fields[key] for key in FIRST_FIELDS if key in fields} | dict(fields)
+    for handler, render in _outputs:
+        line = render(logger, method, dict(ordered))
+        handler.handle(logging.LogRecord("mailsync", _LEVELS[fields["level"]], "", 0, line, (), None))
+    return ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from mailsync.privacy.log import FILE_NAME
+from mailsync.privacy.log import FILE_NAME, FIRST_FIELDS
 
 FIRST_BYTES = 256 << 10
 """Read of an old log at first, and at most at a time: some 2,000 lines."""
@@ -31,22 +33,37 @@ class Entry:
 
 
 def parse(line: str) -> Entry:
-    """A line as `privacy.log` writes it (logfmt); of any other text the whole is the event."""
-    known: dict[str, str] = {}
-    rest = []
-    for match in _FIELD.finditer(line[:LINE_CHARS]):
-        key, value = match.groups()
-        if key in ("timestamp", "level", "logger", "event", "account") and key not in known:
-            known[key] = _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
-        else:
-            rest.append(match.group())
-    if "event" not in known:
-        return Entry(None, "info", "", line[:LINE_CHARS].strip(), "", "")
+    """A line as `privacy.log` writes it (JSON), or as its older versions did (logfmt); any other text is the event."""
+    line = line[:LINE_CHARS].strip()
+    fields = _json(line) if line.startswith("{") else _logfmt(line)
+    if not fields.get("event"):
+        return Entry(None, "info", "", line, "", "")
+    stamp, level, logger, event, account = (fields.pop(name, "") for name in FIRST_FIELDS)
     at = None
-    with contextlib.suppress(ValueError):
-        at = datetime.fromisoformat(known.get("timestamp", "")).timestamp()
-    level = known.get("level", "info")
-    return Entry(at, level, known.get("logger", ""), known["event"], known.get("account", ""), " ".join(rest))
+    with contextlib.suppress(ValueError, OverflowError):
+        at = datetime.fromisoformat(stamp).timestamp()
+    rest = " ".join(f"{key}={json.dumps(text) if ' ' in text else text}" for key, text in fields.items())
+    return Entry(at, level or "info", logger, event, account, rest)
+
+
+def _json(line: str) -> dict[str, str]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return {key: _shown(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+def _logfmt(line: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for match in _FIELD.finditer(line):
+        key, value = match.groups()
+        found.setdefault(key, _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value)
+    return found
 
 
 class LogTail:

@@ -15,6 +15,7 @@ from mailsync.errors import ConsentMissing, Interrupted, MailsyncError
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
 from mailsync.model import AccountResult, FolderResult
+from mailsync.privacy.log import get_logger
 from mailsync.record import record
 from mailsync.store import accounts, activity, certificates, folders, quarantine
 from mailsync.sync import copies, trail
@@ -27,6 +28,8 @@ from mailsync.sync.scope import Scope
 
 if TYPE_CHECKING:
     from mailsync.sync.folder import FolderSync
+
+log = get_logger("sync")
 
 LOSSES = 3
 """Connections in a row that may be lost in a folder without any progress."""
@@ -82,6 +85,7 @@ class AccountMirror(AccountConnection):
             await (self.set_state(self.resting) if isinstance(error, Interrupted) else self.note_failure(error))
             result.error, result.hint, result.exit_code = self.ended(error), error.hint, error.exit_code
             outcome = type(error).__name__
+            log.warning("sync_failed", account=self.name, exc_info=error)
         finally:
             self.syncing = self.discovering = False
             await self.end()
@@ -247,6 +251,7 @@ class AccountMirror(AccountConnection):
 
     async def _folder_failed(self, task: FolderSync, error: MailsyncError) -> None:
         task.result.error = str(error)
+        log.warning("folder_failed", account=self.name, exc_info=error)
         at = self.now()
 
         def write(connection: sqlite3.Connection) -> None:

@@ -19,10 +19,13 @@ from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, MAX_UID, UidSet
 from mailsync.model import FolderResult, split_flags
+from mailsync.privacy.log import get_logger
 from mailsync.store import activity, folders, messages, quarantine
 from mailsync.store.database import Store
 from mailsync.sync import identity, internaldate
 from mailsync.sync.plan import FlagState
+
+log = get_logger("sync")
 
 BATCH_BYTES = 2 << 20
 """Raw bytes a transaction: large enough to amortise a commit, small enough to lose little and hold little."""
@@ -248,4 +251,5 @@ class Download:
             quarantine.add(connection, self._account_id, folder.id, folder.uidvalidity or 0, rows, "fetch", why, at)
 
         await self._store.awrite(write)
+        log.warning("messages_quarantined", account=self._account, messages=len(rows))
         self._result.quarantined += len(rows)

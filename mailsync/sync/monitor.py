@@ -104,7 +104,7 @@ class AccountMonitor:
                 await self._show()
                 await self._judge()
             except StoreError as error:  # a full disk may be emptied
-                log.error("watch_failed", account=self._mirror.name, error=type(error).__name__)
+                log.error("watch_failed", account=self._mirror.name, exc_info=error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
@@ -201,7 +201,7 @@ class AccountMonitor:
         for key, task in list(self._tasks.items()):
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 # A defect of ours must not end the watching of everything; it begins anew.
-                log.error("watch_failed", account=self._mirror.name, error=type(error).__name__, exc_info=error)
+                log.error("watch_failed", account=self._mirror.name, exc_info=error)
             if task.done() or key not in works:
                 task.cancel()
                 del self._tasks[key]
@@ -301,6 +301,7 @@ class AccountMonitor:
             except Interrupted:
                 return
             except MailsyncError as error:
+                log.warning("watch_interrupted", account=self._mirror.name, exc_info=error)
                 if error.retry == "never":
                     await self._mirror.note_failure(error)
                     return

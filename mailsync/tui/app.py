@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -30,6 +31,8 @@ from textual.screen import Screen
 
 from mailsync.engine.health import Plan
 from mailsync.errors import MailsyncError
+from mailsync.privacy.log import get_logger
+from mailsync.privacy.mishaps import outline
 from mailsync.store import dashboard
 from mailsync.store.database import Store
 from mailsync.text import safe_text
@@ -44,6 +47,8 @@ from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.topbar import TopBar
+
+log = get_logger("dashboard")
 
 TICK_SECONDS = 0.1
 LOOK_SECONDS = 0.25
@@ -359,6 +364,13 @@ class MailsyncApp(App[None]):
         if action in ("show_mode", "help") and not isinstance(self.screen, Pane):
             return None
         return True
+
+    def _fatal_error(self) -> None:
+        """A defect of ours. Textual would show the values of variables, and mail and passwords are among them."""
+        if (error := self._exception) is not None:
+            log.error("dashboard_failed", exc_info=error)
+            self._exit_renderables.append(Text(outline(error)))
+        self._close_messages_no_wait()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The commands of the palette that are not about an account or a folder."""

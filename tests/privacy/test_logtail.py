@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mailsync.privacy import log
 from mailsync.privacy.logfile import PrivateFile
-from mailsync.privacy.logtail import Entry, LogTail, parse
+from mailsync.privacy.logtail import LINE_CHARS, Entry, LogTail, parse
 
 
 def events(tail: LogTail) -> list[str]:
@@ -23,14 +24,23 @@ def test_a_line_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert entry.at is not None
     assert entry.at > 1e9
     assert (entry.level, entry.logger, entry.event, entry.account) == ("warning", "engine", "sync_failed", "work")
-    assert set(entry.rest.split()) == {"new=12", "ok=false", 'reason="[11', 'characters]"'}
+    assert entry.rest == 'new=12 reason="[11 characters]" ok=false'
 
 
-def test_what_is_no_line_of_ours() -> None:
-    assert parse("Traceback: x") == Entry(None, "info", "", "Traceback: x", "", "")
+def test_a_line_of_an_older_version() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
+    line = 'timestamp=2026-01-02T03:04:05Z level=error logger=sync event=x account=a ok=true folder="[5 characters]"'
+    assert parse(line) == Entry(at, "error", "sync", "x", "a", 'ok=true folder="[5 characters]"')
     assert parse('event="two \\"words\\"" timestamp=never level=error') == Entry(
         None, "error", "", 'two "words"', "", ""
     )
+
+
+@pytest.mark.parametrize(
+    "line", ["Traceback: x", '{"event":', '{"level": "info"}', "[" * 3000, '{"event": 1e999', "{}"]
+)
+def test_what_is_no_line_of_ours(line: str) -> None:
+    assert parse(f"{line}\n") == Entry(None, "info", "", line[:LINE_CHARS], "", "")
 
 
 def test_only_what_was_added_through_rotations(tmp_path: Path) -> None:

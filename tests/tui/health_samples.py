@@ -18,22 +18,30 @@ CAPABILITIES = (
     "UIDPLUS LIST-EXTENDED I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS "
     "BINARY MOVE SNIPPET=FUZZY PREVIEW STATUS=SIZE SAVEDATE LITERAL+ NOTIFY SPECIAL-USE COMPRESS=DEFLATE"
 )
-LINES = (
-    (3 * HOUR, "level=info logger=engine event=engine_started"),
-    (2 * HOUR, "level=info logger=engine event=sync_finished account=home ok=true folders=6"),
-    (HOUR, "level=warning logger=pool event=connection_refused account=office connections=2"),
-    (30 * MINUTE, "level=error logger=sync event=folder_failed account=home error=FolderDoubt"),
-    (10 * MINUTE, 'level=info logger=push event=push_missed account=office folder="[5 characters]" missed=1'),
-    (5 * MINUTE, "level=info logger=engine event=sync_finished account=office ok=true folders=2"),
-    (MINUTE, "level=info logger=engine event=sync_finished account=home ok=true folders=6"),
+HOME, OFFICE = {"account": "home"}, {"account": "office"}
+UPGRADED = (
+    f"timestamp={datetime.fromtimestamp(NOW - 3 * HOUR, UTC):%FT%TZ} level=info logger=engine event=engine_started"
+)
+"""A line of a version that wrote logfmt."""
+LINES: tuple[tuple[float, dict[str, object]], ...] = (
+    (2 * HOUR, {"level": "info", "logger": "engine", "event": "sync_finished", **HOME, "ok": True, "folders": 6}),
+    (HOUR, {"level": "warning", "logger": "pool", "event": "connection_refused", **OFFICE, "connections": 2}),
+    (30 * MINUTE, {"level": "error", "logger": "sync", "event": "folder_failed", **HOME, "error": "FolderDoubt"}),
+    (
+        10 * MINUTE,
+        {"level": "info", "logger": "push", "event": "push_missed", **OFFICE, "folder": "[5 characters]", "missed": 1},
+    ),
+    (5 * MINUTE, {"level": "info", "logger": "engine", "event": "sync_finished", **OFFICE, "ok": True, "folders": 2}),
+    (MINUTE, {"level": "info", "logger": "engine", "event": "sync_finished", **HOME, "ok": True, "folders": 6}),
 )
 
 
 def log(builder: Builder) -> None:
     """A log as an engine writes it."""
-    stamped = [(datetime.fromtimestamp(NOW - age, UTC), rest) for age, rest in LINES]
-    text = "".join(f"timestamp={at.isoformat().replace('+00:00', 'Z')} {rest}\n" for at, rest in stamped)
-    (builder.store.path.parent / FILE_NAME).write_text(text, "utf-8")
+    lines = [
+        json.dumps({"timestamp": f"{datetime.fromtimestamp(NOW - age, UTC):%FT%TZ}"} | rest) for age, rest in LINES
+    ]
+    (builder.store.path.parent / FILE_NAME).write_text("\n".join([UPGRADED, *lines, ""]), "utf-8")
 
 
 def consented(builder: Builder, *names: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -20,6 +21,8 @@ from mailsync.tui.widgets.log import LogList
 from tests.tui import health_samples
 from tests.tui.driving import settle, until
 from tests.tui.prepared import NOW, Builder
+
+COUNT = len(health_samples.LINES) + 1
 
 
 def drive(app: MailsyncApp, act: Callable[[Pilot[None], HealthScreen], Awaitable[None]]) -> None:
@@ -67,7 +70,7 @@ def test_the_log_is_filtered_and_followed(builder: Builder) -> None:
 
     async def act(pilot: Pilot[None], screen: HealthScreen) -> None:
         lines = screen.log_list
-        assert lines.count == len(health_samples.LINES)
+        assert lines.count == COUNT
         assert lines.cursor == lines.count - 1
         await pilot.press("l", "l")
         assert title(screen, "log") == "Log · warnings and errors"
@@ -76,12 +79,13 @@ def test_the_log_is_filtered_and_followed(builder: Builder) -> None:
         assert title(screen, "log") == "Log · warnings and errors · home"
         assert lines.count == 1
         with (builder.store.path.parent / FILE_NAME).open("a") as file:
-            file.write("level=info event=a account=home\nlevel=error event=b account=home\nlevel=error event=c\n")
+            for level, event, account in (("info", "a", "home"), ("error", "b", "home"), ("error", "c", "")):
+                file.write(json.dumps({"level": level, "event": event, "account": account}) + "\n")
         await until(pilot, lambda: lines.count == 2)
         assert lines.selected is not None
         assert lines.selected.event == "b"
         await pilot.press("l", "l", "a", "a")
-        assert lines.count == len(health_samples.LINES) + 3
+        assert lines.count == COUNT + 3
 
     drive(app, act)
 
