@@ -6,12 +6,9 @@
 
     client    an account's application at its provider, with its secret
     flow      what is said to a provider's endpoints; http: how; loopback, device: how its answer comes back
+    microsoft the same as flow, by way of msal, for the accounts that `presets.is_microsoft` tells; aadsts: its errors
     discovery, presets   where the endpoints are; token: what is kept
 
 Blocking throughout: call it in a thread. A token, a code or the address of a sign-in page is never logged, and in no
 error or repr. A front end speaks with the person through `login.Prompt`.
-
-The seam for Microsoft, whose accounts are those that `presets.is_microsoft` tells: `client.client_for` refuses them.
-A module `microsoft` takes them over at the head of `broker.access_token`, `login.Login.run`, `logout.state` and
-`logout.sign_out`, with a record of its own kind in the vault, under the same lock, stored before it is used.
 """

@@ -18,12 +18,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mailsync.accounts.oauth.presets import DAY, PRESETS
-from mailsync.accounts.oauth.token import Reason, Tokens, load
+from mailsync.accounts.oauth.token import HELP, WHY, Reason, Tokens, load
 from mailsync.errors import LoginNeeded, SignInFailed, Throttled, Unreachable
 from mailsync.privacy.secret import Bearer
 
 if TYPE_CHECKING:
-    from mailsync.accounts.oauth.flow import Answer, Client, Refused
+    from mailsync.accounts.oauth.client import AnyClient
+    from mailsync.accounts.oauth.flow import Answer, Refused
     from mailsync.accounts.vault import Vault
     from mailsync.config.models import AccountConfig
 
@@ -31,13 +32,6 @@ TESTING_SLACK = 3 * 3600.0
 TESTING_SEEN = 7 * DAY
 """A sign-in that fails so long after the seven days may well have ended by them, with the machine off since."""
 UNUSED_SECONDS = 180 * DAY
-
-_WHY: dict[Reason, str] = {
-    "expired": "the sign-in has expired",
-    "unused": "the sign-in has ended, not having been used for months",
-    "testing": "the sign-in has ended after seven days",
-    "revoked": "the sign-in was ended at the provider",
-}
 
 
 def access_token(
@@ -91,7 +85,7 @@ def _renewed(
     try:
         tokens = _asked(name, account, current, began)
     except Refused as refused:
-        if refused.error != "invalid_grant" or current is None or own:
+        if not refused.over or current is None or own:
             raise SignInFailed(f"{name}: {refused}", hint=refused.hint) from None
         raise _remembered(name, account, vault, current, _reason(account, current, refused, began)) from None
     except Unreachable:
@@ -124,7 +118,9 @@ def _asked(name: str, account: AccountConfig, current: Tokens | None, began: flo
         return kept(client, account, answer, began, current)
 
 
-def kept(client: Client, account: AccountConfig, answer: Answer, began: float, before: Tokens | None = None) -> Tokens:
+def kept(
+    client: AnyClient, account: AccountConfig, answer: Answer, began: float, before: Tokens | None = None
+) -> Tokens:
     """The record of an answer; what it leaves out stays as it was `before`. Its time runs from `began`, the asking."""
     provider = client.provider
     return Tokens(
@@ -157,11 +153,11 @@ def login_needed(name: str, account: AccountConfig, reason: Reason) -> LoginNeed
     preset = PRESETS.get(account.provider)
     login = f"run: mailsync auth login {name}"
     if reason == "testing" and preset is not None:
-        return LoginNeeded(f"{name}: {_WHY[reason]}", hint=f"{preset.testing_hint} {login}")
+        return LoginNeeded(f"{name}: {WHY[reason]}", hint=f"{preset.testing_hint} {login}")
+    more = HELP.get(reason, "")
     if reason == "revoked":
-        ended = preset.ended_hint if preset else "it was taken back, or the password changed"
-        return LoginNeeded(f"{name}: {_WHY[reason]}", hint=f"{login} ({ended})")
-    return LoginNeeded(f"{name}: {_WHY[reason]}", hint=login)
+        more = preset.ended_hint if preset else "it was taken back, or the password changed"
+    return LoginNeeded(f"{name}: {WHY[reason]}", hint=f"{login} ({more})" if more else login)
 
 
 def _remembered(name: str, account: AccountConfig, vault: Vault, current: Tokens, reason: Reason) -> LoginNeeded:
@@ -171,6 +167,8 @@ def _remembered(name: str, account: AccountConfig, vault: Vault, current: Tokens
 
 def _reason(account: AccountConfig, tokens: Tokens, refused: Refused, at: float) -> Reason:
     """Why a provider renews a sign-in no more: it never says so in a way that programs may rely on."""
+    if refused.reason:
+        return refused.reason
     preset = PRESETS.get(account.provider)
     age = at - tokens.refresh_obtained_at
     if preset is not None and preset.testing_seconds:

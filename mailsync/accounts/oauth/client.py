@@ -11,35 +11,40 @@ from mailsync.accounts import command
 from mailsync.accounts.oauth import http
 from mailsync.accounts.oauth.discovery import Provider, provider_for
 from mailsync.accounts.oauth.flow import Client
+from mailsync.accounts.oauth.microsoft import Microsoft
 from mailsync.accounts.oauth.presets import PRESETS, is_microsoft
 from mailsync.accounts.oauth.token import Tokens
-from mailsync.errors import CredentialMissing
 from mailsync.text import safe_text
 
 if TYPE_CHECKING:
     from mailsync.config.models import AccountConfig
 
 
+AnyClient = Client | Microsoft
+
+
 @contextlib.contextmanager
-def client_for(name: str, account: AccountConfig, tokens: Tokens | None = None) -> Iterator[Client]:
+def client_for(name: str, account: AccountConfig, tokens: Tokens | None = None) -> Iterator[AnyClient]:
     """A client for one errand.
 
     With the `tokens` of a sign-in nothing is looked up: they are renewed where they came from, also when the
-    provider's metadata is out of reach or has changed. Runs client_secret_command. Raises what `provider_for` and
-    commands raise, and CredentialMissing for an account at Microsoft: those are not signed in this way.
+    provider's metadata is out of reach or has changed. (Microsoft's is always looked up.) Runs client_secret_command.
+    Raises what `provider_for` and commands raise.
     """
     oauth = account.oauth
-    if is_microsoft(account):
-        raise CredentialMissing(
-            f"{name}: this version does not sign in at Microsoft by itself",
-            hint=f"set oauth_command in [accounts.{name}] to a program that prints an access token",
-        )
     with http.session(account.tls_ca_file) as session:
+        if is_microsoft(account):
+            # An application for desktops has no secret there, and is refused with one.
+            own = oauth.grant == "client_credentials"
+            yield Microsoft(account, _secret(name, account) if own else "", session)
+            return
         provider = provider_for(account, session) if tokens is None else _as_before(account, tokens)
-        secret = ""
-        if oauth.client_secret_command:
-            secret = command.first_line(name, "client_secret_command", oauth.client_secret_command, quiet=True)
-        yield Client(provider, oauth.client_id, secret, session)
+        yield Client(provider, oauth.client_id, _secret(name, account), session)
+
+
+def _secret(name: str, account: AccountConfig) -> str:
+    argv = account.oauth.client_secret_command
+    return command.first_line(name, "client_secret_command", argv, quiet=True) if argv else ""
 
 
 def _as_before(account: AccountConfig, tokens: Tokens) -> Provider:

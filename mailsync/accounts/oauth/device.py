@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from mailsync.accounts.oauth.flow import Answer, Client, Device, Refused
+from mailsync.accounts.oauth.flow import Answer, Device, Refused
 from mailsync.errors import Interrupted, SignInFailed, Unreachable
+
+if TYPE_CHECKING:
+    from mailsync.accounts.oauth.client import AnyClient
 
 SLOWER_SECONDS = 5.0
 SLOWEST_SECONDS = 60.0
 
 
-def wait_for(client: Client, device: Device, pause: Callable[[float], bool], now: Callable[[], float]) -> Answer:
+def wait_for(client: AnyClient, device: Device, pause: Callable[[float], bool], now: Callable[[], float]) -> Answer:
     """The tokens, once the person is done.
 
     `pause(seconds)` waits before each question and gives True when the person gave up: Interrupted. Raises SignInFailed

@@ -43,6 +43,8 @@ class Provider:
     """The application's secret goes into the body, not into HTTP basic authentication (RFC 6749 section 2.3.1)."""
     names_issuer: bool = False
     """Its answers carry `iss` (RFC 9207): one without it is somebody else's."""
+    redirect_uri: str = ""
+    """The loopback address that it insists on; "" takes any."""
     preset: Preset | None = None
 
 

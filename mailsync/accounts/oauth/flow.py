@@ -20,6 +20,7 @@ from authlib.oauth2.client import OAuth2Client  # type: ignore[import-untyped]
 from mailsync.accounts.oauth.discovery import Provider
 from mailsync.accounts.oauth.http import throttled, told
 from mailsync.accounts.oauth.loopback import Expected, word
+from mailsync.accounts.oauth.token import Reason
 from mailsync.errors import ConfigError, ProtocolError, SignInFailed, Unreachable
 from mailsync.text import safe_text
 
@@ -28,17 +29,28 @@ SKEW_SECONDS = 300.0
 """How far the provider's clock and ours may be apart."""
 TOKEN_BYTES = 16 * 1024
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-_TEMPORARY = {"temporarily_unavailable", "server_error"}
+TEMPORARY = {"temporarily_unavailable", "server_error"}
+_OVER = {"invalid_grant", "interaction_required", "login_required", "consent_required"}
+"""OpenID Connect Core 1.0 section 3.1.2.6 has the last three; Microsoft gives them for refresh tokens, too."""
 
 
 class Refused(SignInFailed):
     """The token endpoint said no; `error` is its code (RFC 6749 section 5.2)."""
 
-    def __init__(self, message: str, error: str, *, told_expired: bool = False, hint: str = "") -> None:
+    def __init__(
+        self, message: str, error: str, *, told_expired: bool = False, reason: Reason = "", hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.error = error
         self.told_expired = told_expired
         """Its words for people speak of something that expired."""
+        self.reason = reason
+        """Why, where the provider says so in a way for programs."""
+
+    @property
+    def over(self) -> bool:
+        """Whether what was asked with is worth nothing any more: only a person's sign-in helps."""
+        return self.error in _OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +156,7 @@ class Client:
             answer = self._session.post(
                 url, data=self._form | {"client_id": self._id, "scope": " ".join(self.provider.scopes)}, auth=self._auth
             )
-        document = _document(answer)
+        document = json_object(answer)
         if "error" in document:
             raise _refusal(self.provider, document["error"], document.get("error_description"))
         try:
@@ -200,8 +212,8 @@ class Client:
         scope = given.get("scope")
         id_token = given.get("id_token")
         return Answer(
-            _token(title, given.get("access_token")),
-            _token(title, given["refresh_token"]) if given.get("refresh_token") else "",
+            usable(title, given.get("access_token")),
+            usable(title, given["refresh_token"]) if given.get("refresh_token") else "",
             lifetime,
             tuple(scope.split()) if isinstance(scope, str) and scope else None,
             self._claims(id_token, now, nonce) if isinstance(id_token, str) else {},
@@ -237,14 +249,15 @@ def _encoded(form: Mapping[str, str]) -> str:
     return urlencode(form)
 
 
-def _token(title: str, value: Any) -> str:
+def usable(title: str, value: Any) -> str:
     """A token as it may go into SASL: visible ASCII, so that it cannot end its field early (RFC 6750 section 2.1)."""
     if not isinstance(value, str) or len(value) > TOKEN_BYTES or not _TOKEN.fullmatch(value):
         raise ProtocolError(f"{title} gave a token that cannot be used")
     return value
 
 
-def _document(answer: httpx.Response) -> dict[str, Any]:
+def json_object(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer. Raises Throttled, and ProtocolError where it is none."""
     host = safe_text(answer.url.host, 100)
     if busy := throttled(answer):
         raise busy
@@ -260,7 +273,7 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
 def _refusal(provider: Provider, error: Any, description: Any) -> Refused | Unreachable:
     """An error of the token endpoint, without its words for people: those may name the person."""
     code = word(str(error))
-    if code in _TEMPORARY:
+    if code in TEMPORARY:
         return Unreachable(f"{provider.title} cannot answer now ({code})", hint="try again later")
     hint = "sign in again"
     if code in ("invalid_client", "unauthorized_client", "invalid_request"):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mailsync.accounts.oauth import device
 from mailsync.accounts.oauth.broker import kept
-from mailsync.accounts.oauth.client import client_for
-from mailsync.accounts.oauth.flow import Answer, Attempt, Client
+from mailsync.accounts.oauth.client import AnyClient, client_for
+from mailsync.accounts.oauth.flow import Answer, Attempt
 from mailsync.accounts.oauth.loopback import Expected, Listener, NotOurs, code_in
 from mailsync.accounts.oauth.presets import PRESETS
 from mailsync.errors import Interrupted, MailsyncError, SignInFailed, UsageError
@@ -147,13 +147,14 @@ class Login:
                 "machine and paste the one where it ends, or sign in through ssh -L",
             )
 
-    def _on_device(self, client: Client) -> Answer:
+    def _on_device(self, client: AnyClient) -> Answer:
         begun = client.device()
         self._prompt.code(begun.user_code, begun.url, begun.seconds)
         return device.wait_for(client, begun, self._cancelled.wait, self._now)
 
-    async def _in_browser(self, client: Client) -> tuple[Attempt, str]:
-        async with Listener(self._account.oauth.redirect_uri) as listener:
+    async def _in_browser(self, client: AnyClient) -> tuple[Attempt, str]:
+        registered = self._account.oauth.redirect_uri or client.provider.redirect_uri
+        async with Listener(registered) as listener:
             attempt = client.authorization(listener.redirect_uri, self._account.username)
             future = listener.expect(attempt.expected)
             with self._lock:
@@ -169,20 +170,21 @@ class Login:
                 raise SignInFailed(
                     f"nobody signed in within {self._seconds:g} s",
                     hint="run it again; if the page complained about the redirect address, register "
-                    "http://127.0.0.1/callback there and set it as redirect_uri",
+                    f"{registered or 'http://127.0.0.1/callback'} there and set it as redirect_uri",
                 ) from None
             finally:
                 with self._lock:
                     self._waiting = None
 
-    def _prove(self, client: Client, answer: Answer) -> None:
+    def _prove(self, client: AnyClient, answer: Answer) -> None:
         """Refuse what the person did not mean: another account, or an account without its mail."""
         # What came is not revoked: Google would end every sign-in of that person at this application, also wanted ones.
         preset = client.provider.preset
         if not is_account(answer.claims, self._account):
             raise SignInFailed(
                 f"{self._name}: somebody else is signed in there than this account",
-                hint="sign in as the account's own address; a private window of the browser asks anew",
+                hint="sign in as the account's own address (a private window of the browser asks anew), or name the "
+                f"other one in aliases of [accounts.{self._name}]",
             )
         asked, given = client.provider.scopes, answer.scopes
         if preset is not None and given is not None and preset.mail_scope in asked and preset.mail_scope not in given:

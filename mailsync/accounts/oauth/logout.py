@@ -84,6 +84,7 @@ def sign_out(name: str, account: AccountConfig, vault: Vault) -> Revoked:
 
 def _end(name: str, account: AccountConfig, tokens: Tokens | None) -> Revoked:
     from mailsync.accounts.oauth.client import client_for
+    from mailsync.accounts.oauth.flow import Client
 
     if tokens is None or not (tokens.refresh or tokens.access):
         return "nothing"
@@ -92,6 +93,7 @@ def _end(name: str, account: AccountConfig, tokens: Tokens | None) -> Revoked:
     kind = "refresh_token" if tokens.refresh else "access_token"
     try:
         with client_for(name, account, tokens) as client:
+            assert isinstance(client, Client)
             client.revoke(tokens.revocation_endpoint, tokens.refresh or tokens.access, kind)
     except MailsyncError:
         return "failed"

@@ -1,16 +1,19 @@
 """The answer of a sign-in page: a listener on this machine for the browser, and the same answer pasted by hand.
 
-RFC 8252 section 7.3 and 8.3, RFC 9700 section 4. The listener is at 127.0.0.1 (never a name, never another interface)
-on a port and path that nobody knows before. Whatever else comes along, a favicon, a port scan, a page of another
-origin that tries addresses (DNS rebinding: the Host is wrong then), gets a plain refusal and changes nothing.
+RFC 8252 section 7.3 and 8.3, RFC 9700 section 4. The listener is at 127.0.0.1, never at another interface, on a port
+and path that nobody knows before; for a provider that insists on the name localhost it is at ::1 as well, on the same
+port. Whatever else comes along, a favicon, a port scan, a page of another origin that tries addresses (DNS rebinding:
+the Host is wrong then), gets a plain refusal and changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -20,6 +23,8 @@ from mailsync.errors import MailsyncError, SignInFailed
 from mailsync.text import safe_text
 
 HOST = "127.0.0.1"
+HOST_6 = "::1"
+PORTS_TRIED = 10
 HEAD_BYTES = 16 * 1024
 HEAD_SECONDS = 10.0
 """Browsers open connections ahead and say nothing on them."""
@@ -44,6 +49,8 @@ class Expected:
     issuer: str = ""
     names_issuer: bool = False
     """The provider always says who it is (RFC 9207), so that an answer without `iss` is somebody else's."""
+    refusal: Callable[[str, str], SignInFailed] | None = field(default=None, repr=False)
+    """What a no of the provider means: of its `error` and `error_description`."""
 
 
 def code_in(url: str, expected: Expected) -> str:
@@ -57,7 +64,8 @@ def code_in(url: str, expected: Expected) -> str:
         fields = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=FIELDS)
     except ValueError:
         raise NotOurs("that is no address") from None
-    if (parts.scheme, parts.netloc.lower()) != (ours.scheme, ours.netloc) or not _same(parts.path, ours.path):
+    same_place = (parts.scheme, parts.netloc.lower()) == (ours.scheme, ours.netloc)
+    if not same_place or not _same(parts.path or "/", ours.path or "/"):
         raise NotOurs(f"the address must begin with {expected.redirect_uri}")
     answer = dict(fields)
     if len(answer) != len(fields):
@@ -72,6 +80,8 @@ def code_in(url: str, expected: Expected) -> str:
             hint="sign in again; if it happens again, somebody may be interfering: stop",
         )
     if error := answer.get("error"):
+        if expected.refusal is not None:
+            raise expected.refusal(error, answer.get("error_description", ""))
         raise SignInFailed(
             "the sign-in was refused" if error == "access_denied" else f"the provider refused: {word(error)}",
             hint="sign in again and allow access" if error == "access_denied" else "check client_id and scopes",
@@ -98,26 +108,27 @@ class Listener:
         parts = urlsplit(registered or f"http://{HOST}/callback/{secrets.token_urlsafe(16)}")
         self._host = parts.hostname or HOST
         self._port = parts.port or 0
-        self._path = parts.path or "/"
+        self._path = parts.path
+        self._servers: list[asyncio.Server] = []
         self._expected: Expected | None = None
         self._code: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._handlers: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         try:
-            self._server = await asyncio.start_server(self._serve, HOST, self._port, limit=HEAD_BYTES)
+            await self._listen()
         except OSError as error:
+            self._close()
             raise MailsyncError(
                 f"cannot listen on {HOST}: {safe_text(error.strerror or type(error).__name__)}",
                 hint="free the port that redirect_uri names, or paste the address by hand: --no-browser",
             ) from None
-        self._port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
+        self._close()
         for handler in self._handlers:
             handler.cancel()
         await asyncio.gather(*self._handlers, return_exceptions=True)
@@ -132,6 +143,31 @@ class Listener:
         """Take this answer from now on; the code, or SignInFailed, comes with the future."""
         self._expected = expected
         return self._code
+
+    async def _listen(self) -> None:
+        """Listen at 127.0.0.1, and for the name localhost at ::1, too: a browser may try that first."""
+        tries = 1 if self._port else PORTS_TRIED
+        while True:
+            tries -= 1
+            server = await asyncio.start_server(self._serve, HOST, self._port, limit=HEAD_BYTES)
+            self._servers.append(server)
+            port = int(server.sockets[0].getsockname()[1])
+            try:
+                if self._host == "localhost":
+                    self._servers.append(await asyncio.start_server(self._serve, HOST_6, port, limit=HEAD_BYTES))
+            except OSError as error:
+                # Whoever has that port at ::1 would get the answer. Without IPv6 there is nobody.
+                if error.errno == errno.EADDRINUSE:
+                    self._close()
+                    if tries:
+                        continue
+                    raise
+            self._port = port
+            return
+
+    def _close(self) -> None:
+        while self._servers:
+            self._servers.pop().close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

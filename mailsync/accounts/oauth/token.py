@@ -12,7 +12,31 @@ VERSION = 1
 MARGIN_SECONDS = 300.0
 """A token is renewed this long before it ends, so that it outlives what is begun with it and a clock that is off."""
 
-Reason = Literal["", "expired", "unused", "testing", "revoked"]
+Reason = Literal[
+    "", "expired", "unused", "testing", "revoked", "password", "policy", "consent", "blocked", "licence", "disabled"
+]
+WHY: dict[Reason, str] = {
+    "expired": "the sign-in has expired",
+    "unused": "the sign-in has ended, not having been used for months",
+    "testing": "the sign-in has ended after seven days",
+    "revoked": "the sign-in was ended at the provider",
+    "password": "the password changed, or every sign-in was ended",
+    "policy": "the organisation asks for a new sign-in",
+    "consent": "the application is not allowed to read mail",
+    "blocked": "the organisation's rules (Conditional Access) forbid this sign-in",
+    "licence": "the organisation has no mailbox service for this account",
+    "disabled": "the account is disabled, locked or gone",
+}
+"""Why a sign-in ended, or came to nothing, in words for a person."""
+HELP: dict[Reason, str] = {
+    "policy": "a second factor, or a sign-in from time to time, may be asked for",
+    "consent": "allow it; where the page wants an administrator, one has to grant IMAP.AccessAsUser.All",
+    "blocked": "not with a device code, but in a browser on a device that the organisation knows; else ask its "
+    "administrator to allow the application",
+    "licence": "an administrator gives the account a licence for Exchange Online",
+    "disabled": "ask the organisation's administrator",
+}
+"""What to do besides signing in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +45,8 @@ class Tokens:
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
-    """"" where the provider gives none: then a person signs in again when `access` ends."""
+    """What renews `access`: a refresh token, for Microsoft the cache of msal with one in it. "" where the provider
+    gives none: then a person signs in again when `access` ends."""
     expires_at: float | None
     """When `access` ends; None where the provider does not say."""
     scopes: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ from mailsync.accounts.oauth.login import Login
 from mailsync.accounts.oauth.token import Tokens, load
 from mailsync.accounts.vault import Vault
 from mailsync.config.models import AccountConfig, OAuthConfig
+from tests.accounts.oauth.office import Office
+from tests.servers.microsoft import Microsoft
 from tests.servers.oidc import Browser, Oidc
 
 _numbers = itertools.count(1)
@@ -171,3 +173,15 @@ class House:
 @pytest.fixture
 def house(oidc: Oidc, tmp_path: Path) -> House:
     return House(oidc, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def microsoft() -> Iterator[Microsoft]:
+    with Microsoft() as authority:
+        yield authority
+
+
+@pytest.fixture
+def office(microsoft: Microsoft, tmp_path: Path) -> Office:
+    microsoft.reset()
+    return Office(microsoft, tmp_path)

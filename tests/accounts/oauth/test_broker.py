@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,50 +11,13 @@ from mailsync.accounts.oauth.broker import access_token
 from mailsync.accounts.oauth.logout import sign_out, state
 from mailsync.accounts.oauth.presets import DAY
 from mailsync.accounts.oauth.token import Tokens, load
-from mailsync.errors import CredentialMissing, LoginNeeded, MailsyncError, SignInFailed, Throttled, Unreachable
+from mailsync.errors import LoginNeeded, MailsyncError, SignInFailed, Throttled, Unreachable
 from tests.accounts.oauth.conftest import House, Person
-
-ROOT = Path(__file__).resolve().parents[3]
-CHILD = """
-import json, os, signal, sys, time
-from pathlib import Path
-from mailsync.accounts.oauth.broker import access_token
-from mailsync.accounts.vault import Vault
-from mailsync.config.models import AccountConfig, OAuthConfig
-
-settings, oauth, folder, ahead, killed = json.loads(sys.argv[1])
-
-class Killed(Vault):
-    def store_token(self, name, data):
-        if killed == "after":
-            super().store_token(name, data)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-vault = (Killed if killed else Vault)(Path(folder), "file")
-print("ready", flush=True)
-sys.stdin.readline()
-account = AccountConfig(**settings, oauth=OAuthConfig(**oauth))
-print(access_token("work", account, vault, now=lambda: time.time() + ahead).token)
-"""
+from tests.accounts.oauth.processes import child
 
 
 def lasting(seconds: float) -> Tokens:
     return Tokens("a", "r", seconds, (), "", 0.0, 0.0, "app", "", "https://a.example/token")
-
-
-def child(house: House, ahead: float, killed: str = "") -> subprocess.Popen[str]:
-    """Another process that is about to ask for a token, with a clock that is `ahead`; it begins at a line on stdin."""
-    given = [house.settings, house.oauth, str(house.vault.folder), ahead, killed]
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, json.dumps(given)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 def token(house: House, ahead: float = 0.0, *, renew: bool = False) -> str:
@@ -238,12 +197,6 @@ def test_an_application_of_its_own(house: House) -> None:
     later = token(house, 3400)
     assert house.asked() == ["client_credentials"] * 2
     assert house.provider.introspect(later)["scope"] == "imap"
-
-
-def test_microsoft_is_not_signed_in_this_way(house: House) -> None:
-    house.oauth = {"client_id": "x", "issuer": "https://login.microsoftonline.com/common/v2.0"}
-    with pytest.raises(CredentialMissing, match="Microsoft"):
-        house.login(Person("")).run()
 
 
 def test_signing_out(house: House) -> None:

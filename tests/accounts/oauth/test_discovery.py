@@ -85,7 +85,13 @@ def test_redirects_stay_private() -> None:
         return web({f"https://a.example{OPENID}": there, "https://b.example/x": described(), "http://b.example/x": {}})
 
     assert metadata("https://a.example", moved("https://b.example/x"))
-    for wrong in ("http://b.example/x", "http://127.0.0.1/x", "file:///etc/passwd", "https://[", f"https://a.example{OPENID}"):
+    for wrong in (
+        "http://b.example/x",
+        "http://127.0.0.1/x",
+        "file:///etc/passwd",
+        "https://[",
+        f"https://a.example{OPENID}",
+    ):
         with pytest.raises(ProtocolError, match="does not describe itself"):
             metadata("https://a.example", moved(wrong))
 

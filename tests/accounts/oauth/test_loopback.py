@@ -97,6 +97,18 @@ async def test_an_address_that_was_registered() -> None:
                 pass
 
 
+async def test_whoever_has_the_other_localhost_gets_nothing() -> None:
+    """The name may lead a browser to ::1 first: what listens there would be given the code."""
+    other = await asyncio.start_server(lambda reader, writer: writer.close(), "::1", 0)
+    port = other.sockets[0].getsockname()[1]
+    with pytest.raises(MailsyncError, match="cannot listen"):
+        async with Listener(f"http://localhost:{port}/cb"):
+            pass
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    other.close()
+
+
 def test_the_answer_of_another_provider() -> None:
     """RFC 9207: a mix-up is no stray but an end, since only the provider that was asked knows the state."""
     address = "http://127.0.0.1:1/callback"
