@@ -59,7 +59,7 @@ def _scopes() -> Iterable[str]:
 def add(
     ctx: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="What to call the account; suggested from the address without it.")
+        str, typer.Argument(metavar="NAME", help="What to call the account; suggested from the address without it.")
     ] = "",
     email: Annotated[str, typer.Option(metavar="ADDRESS", help="The mail address.")] = "",
     provider: Annotated[
@@ -67,12 +67,17 @@ def add(
         typer.Option(metavar="PROVIDER", help="gmail, office365 ...; imap for any other.", autocompletion=_providers),
     ] = "",
     host: Annotated[str, typer.Option(metavar="HOST", help="The IMAP server; found without it.")] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 993, or 143 for STARTTLS.")] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, show_default=False, help="993, or 143 for STARTTLS.")
+    ] = 0,
     security: Annotated[
-        Literal["", "tls", "starttls", "none"], typer.Option(help="How it is encrypted; none on this machine only.")
+        Literal["", "tls", "starttls", "none"],
+        typer.Option(metavar="tls|starttls|none", help="How it is encrypted; none on this machine only."),
     ] = "",
     username: Annotated[str, typer.Option(metavar="NAME", help="Who signs in, where that is not the address.")] = "",
-    auth: Annotated[Literal["", "password", "oauth2"], typer.Option(help="How to sign in.")] = "",
+    auth: Annotated[
+        Literal["", "password", "oauth2"], typer.Option(metavar="password|oauth2", help="How to sign in.")
+    ] = "",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Take the password from the first line of stdin.")
     ] = False,
@@ -100,7 +105,10 @@ def add(
     tls_ca_file: Annotated[str, typer.Option(metavar="FILE", help="Certificates of a private authority.")] = "",
     secrets: Annotated[
         Literal["", "keyring", "file"],
-        typer.Option(help="Where all passwords are kept from now on: general.secrets; file is not encrypted."),
+        typer.Option(
+            metavar="keyring|file",
+            help="Where all passwords are kept from now on: general.secrets; file is not encrypted.",
+        ),
     ] = "",
     no_check: Annotated[bool, typer.Option("--no-check", help="Write it without trying to sign in.")] = False,
     as_json: AsJson = False,
@@ -155,6 +163,8 @@ def add(
     say(f"{document['name']}: added to {document['config']}; what it signs in with is {where}")
     if not {"mailbox_access", "email_read"} <= set(document["consent"]):
         say(f"not synced before you allow it: mailsync consent grant {document['name']} mailbox_access email_read")
+    elif document["secret"] == "none":
+        say(f"next: mailsync auth login {document['name']}")
     elif document["engine"] == "told":
         say("the running engine mirrors it now")
     else:

@@ -54,11 +54,11 @@ class Finding:
 
         candidates = self._candidates(address)
         while True:
-            if self._wishes.no_check:
-                self._explain(candidates[0], None)
-                return candidates[0], None
+            found, answer = candidates[0], None
             try:
-                answer = probing.reach(candidates, self._wishes.tls_ca_file)
+                if not self._wishes.no_check:
+                    answer = probing.reach(candidates, self._wishes.tls_ca_file)
+                    found = answer.candidate
             except MailsyncError as error:
                 named = bool(self._wishes.host or self._wishes.provider) or candidates[0].provider != "imap"
                 if not self._asks or named:
@@ -70,9 +70,9 @@ class Finding:
                     raise
                 terminal.complain(error)
             else:
-                if not answer.candidate.foreign or self._confirmed(answer.candidate, address):
-                    self._explain(answer.candidate, answer)
-                    return answer.candidate, answer
+                if not found.foreign or self._confirmed(found, address):
+                    self._explain(found, answer)
+                    return found, answer
             candidates = terminal.ask_until("The IMAP server, as your provider names it", self._hosts)
 
     def _confirmed(self, found: Candidate, address: Address) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from mailsync.accounts.discover import Candidate
 from mailsync.config.load import load_config
 from tests.cli.conftest import CommandLine
 from tests.servers.dovecot import Dovecot
@@ -320,3 +321,16 @@ def test_a_running_daemon_mirrors_what_is_added_and_lets_go_of_what_is_removed(
         assert daemon.wait(20) == 0
     assert re.search(r"\[accounts", place.config.read_text()) is None
     assert list(Path(place.data / "secrets").glob("*.password")) == []
+
+
+def test_a_server_that_dns_alone_names_is_confirmed(
+    place: CommandLine, dovecot: Dovecot, fresh_user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = Candidate("localhost", dovecot.tls_port, "tls", "the DNS of example.org names it (SRV)", foreign=True)
+    monkeypatch.setattr("mailsync.engine.setup.find", lambda address: [foreign])
+    wanted = flags(dovecot, fresh_user, host="", port="")
+    for more in ((), ("--no-check",)):
+        code, _, err = added(place, monkeypatch, dovecot.users[fresh_user], "work", *wanted, *more)
+        assert (code, untouched(place)) == (2, True)
+        assert "localhost is not below example.org, and DNS alone names it" in err
+        assert "--host localhost" in err
