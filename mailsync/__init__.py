@@ -12,7 +12,7 @@ The map, imports go down only (import-linter enforces it):
         \\       |      /
    accounts   imap   store   query                 the doors: secrets, server, disk, and the search language
          \\     |     |     /
-        config  model  privacy  errors  text       plain data and pure helpers
+        config  model  privacy  errors  text       plain data and pure helpers; `record` makes its classes
 
 Inside laws: the store is the only meeting point of engine and front ends (a front end reads tables and asks by
 inserting a job); commit, then tell; decide purely, act idempotently; every failure has a scope and a retry.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mailsync.config.models import Config
 
 FILE_NAME = "config.checked"
+KEPT = 4
+"""Configurations that are remembered: a mirror may be looked after by more than one, or by two versions."""
 
 
 class Table:
@@ -49,14 +51,16 @@ class Table:
 def settings(path: Path, data_dir: Path, *, missing_ok: bool) -> Config:
     """The configuration at `path` as `load_config` gives it, or remembered. Raises ConfigError as that does."""
     key, memory = _key(path), data_dir / FILE_NAME
-    if key and (config := _recall(memory, key)) is not None:
+    known = _known(memory)
+    if key in known and (config := _recalled(known[key])) is not None:
         return config
     from mailsync.config.load import load_config
 
     checked = load_config(path, missing_ok=missing_ok)
     if key and key == _key(path) and data_dir.is_dir():  # else it was written meanwhile
         with contextlib.suppress(OSError, TypeError, ValueError):
-            write_private(memory, json.dumps({"key": key, "config": checked.model_dump()}).encode())
+            known = dict([*known.items()][1 - KEPT :]) | {key: checked.model_dump()}
+            write_private(memory, json.dumps(known).encode())
     return checked
 
 
@@ -75,17 +79,20 @@ def _key(path: Path) -> str:
     return hashlib.sha256(json.dumps(about).encode() + data).hexdigest()
 
 
-def _recall(memory: Path, key: str) -> Config | None:
+def _known(memory: Path) -> dict[str, dict[str, Any]]:
+    """What is remembered, by key, the oldest first."""
     try:
-        remembered = json.loads(read_private(memory) or b"{}")
-        if remembered.get("key") != key:
-            return None
-        values = remembered["config"]
-        accounts: dict[str, Any] = {name: Table(account) for name, account in values.pop("accounts").items()}
-    except (OSError, ValueError, KeyError, AttributeError):
-        return None
+        known = json.loads(read_private(memory) or b"{}")
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _recalled(values: dict[str, Any]) -> Config | None:
+    """A remembered configuration; None where a file that it names is gone."""
+    accounts: dict[str, Any] = {name: Table(account) for name, account in values["accounts"].items()}
     if not all(Path(account.tls_ca_file).is_file() for account in accounts.values() if account.tls_ca_file):
         return None
     config = Table(values)
-    config.__dict__["accounts"] = accounts
+    config.__dict__["accounts"] = accounts  # not a table: its keys are names
     return cast("Config", config)

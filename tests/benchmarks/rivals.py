@@ -93,13 +93,15 @@ class Mailsync:
     users: tuple[str, ...]
     options: str = ""
     """More lines for each account."""
+    settings: Path | None = None
+    """Where config.toml is; `folder` if None. A copy has the original's, as the next sync of one mirror would."""
 
     name = "mailsync"
 
     def command(self, port: int, *arguments: str) -> list[str]:
         """A command on the mirror, with the server at `port`."""
         self.folder.mkdir(exist_ok=True)
-        config = self.folder / "config.toml"
+        config = (self.settings or self.folder) / "config.toml"
         fresh = not config.exists()
         config.write_text(
             "".join(
@@ -131,7 +133,7 @@ class Mailsync:
     def copy(self, folder: Path) -> Mailsync:
         """The same state elsewhere, to be changed there."""
         shutil.copytree(self.folder, folder)
-        return Mailsync(folder, self.users, self.options)
+        return Mailsync(folder, self.users, self.options, self.settings or self.folder)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailsync.cli.settings import FILE_NAME, Table, settings
+from mailsync.cli.settings import FILE_NAME, KEPT, Table, settings
 from mailsync.config.load import load_config
 from mailsync.errors import ConfigError
 
@@ -67,8 +67,13 @@ def test_the_second_look_is_remembered_and_equal(place: Place) -> None:
 
 def test_another_text_is_checked_anew(place: Place) -> None:
     assert not place.remembered()
+    for number in range(1, KEPT + 1):
+        place.write(TEXT.replace("10m", f"1{number}m"))
+        assert [place.remembered(), place.remembered()] == [False, True]
     place.write(TEXT.replace("10m", "11m"))
-    assert [place.remembered(), place.remembered()] == [False, True]
+    assert place.remembered()
+    place.write(TEXT)  # the oldest one was forgotten
+    assert not place.remembered()
     place.write(TEXT.replace("10m", "wrong"))
     with pytest.raises(ConfigError):
         settings(place.path, place.data, missing_ok=False)
