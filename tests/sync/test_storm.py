@@ -41,7 +41,11 @@ async def weather(
             for old, new in storm.renamed.items()
             if old in before and results[new].strategy not in ("first", "uidvalidity_reset")
         }
-        before = {followed.get(name, name): one for name, one in before.items() if name not in followed.values()}
+        before = {
+            followed.get(name, name): one
+            for name, one in before.items()
+            if name in followed or name not in followed.values()
+        }
         for name, result in results.items():
             idle = name not in storm.touched
             # What changed there and back again may be looked at in vain; what nobody touched only without MODSEQ.
