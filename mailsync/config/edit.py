@@ -56,10 +56,11 @@ def without_account(text: str, name: str) -> str:
 def with_values(text: str, table: tuple[str, ...], values: Mapping[str, Any]) -> str:
     """The document with these values in a table, which is made where there is none."""
     import tomlkit
+    from tomlkit.exceptions import TOMLKitError
 
     before = _read(text)
-    after = _merged(before, table, values)
     try:
+        after = _merged(before, table, values)
         document = tomlkit.parse(text.removeprefix(_BOM))
         inner: Any = document
         for key in table:
@@ -68,6 +69,8 @@ def with_values(text: str, table: tuple[str, ...], values: Mapping[str, Any]) ->
             inner[key] = value
     except KeyError:
         changed = _appended(text, table, values)
+    except (TOMLKitError, TypeError):  # some TOML is more than tomlkit takes
+        raise _disturbed(f"change [{'.'.join(table)}]") from None
     else:
         changed = (_BOM if text.startswith(_BOM) else "") + tomlkit.dumps(document)
     return _proven(changed, after, f"change [{'.'.join(table)}]")
@@ -86,11 +89,15 @@ def _proven(text: str, meant: dict[str, Any], what: str) -> str:
     except ConfigError:
         found = {"": None}
     if (found | {"accounts": found.get("accounts", {})}) != (meant | {"accounts": meant.get("accounts", {})}):
-        raise ConfigError(
-            f"cannot {what}: the file is written in a way that this would disturb",
-            hint="write accounts as tables of their own, [accounts.NAME]; or change it by hand",
-        )
+        raise _disturbed(what)
     return text
+
+
+def _disturbed(what: str) -> ConfigError:
+    return ConfigError(
+        f"cannot {what}: the file is written in a way that this would disturb",
+        hint="write accounts as tables of their own, [accounts.NAME]; or change it by hand",
+    )
 
 
 def _merged(document: dict[str, Any], table: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,6 +125,18 @@ def test_whatever_is_toml_comes_back(text: str) -> None:
     for name in before.get("accounts", {}):
         added = without_account(added, name)
     assert tomllib.loads(added)["accounts"] == {"new": NEW}
+    changed = tomllib.loads(with_values(text, ("general",), {"secrets": "file"}))
+    assert changed.pop("general") == before.get("general", {}) | {"secrets": "file"}
+    assert changed == {key: value for key, value in before.items() if key != "general"}
+
+
+def test_toml_that_tomlkit_does_not_take_is_left_alone() -> None:
+    for text in ("[[y.a]]\n[b.d.x]\n[[y.a.c]]\n", "y = 3\n", "[[y]]\n"):
+        try:
+            changed = with_values(text, ("y",), {"z": 1})
+        except ConfigError:
+            continue
+        assert tomllib.loads(changed)["y"]["z"] == 1
 
 
 def test_a_file_that_was_not_there_is_private(tmp_path: Path) -> None:
