@@ -52,6 +52,7 @@ class Signed:
     """Who signed in, as the provider says; "" where it does not."""
     expires_at: float | None
     refreshable: bool
+    """Whether it goes on without a person after `expires_at`."""
     scopes: tuple[str, ...]
 
 
@@ -103,7 +104,8 @@ class Login:
             tokens = kept(client, self._account, answer, began)
         with self._vault.lock(self._name):
             self._vault.store_token(self._name, tokens.dump())
-        return Signed(tokens.subject, tokens.expires_at, bool(tokens.refresh), tokens.scopes)
+        alone = bool(tokens.refresh) or self._account.oauth.grant == "client_credentials"
+        return Signed(tokens.subject, tokens.expires_at, alone, tokens.scopes)
 
     def paste(self, text: str) -> None:
         """Take the address that the browser ended at, from any thread. What it cannot be is told by `Prompt.note`."""

@@ -24,7 +24,7 @@ class State:
     signed_in: bool
     subject: str = field(default="", repr=False)
     expires_at: float | None = None
-    """When the access token ends, which renews itself if `refreshable`."""
+    """When the access token ends; without a person's help there is another if `refreshable`."""
     refreshable: bool = False
     signed_in_at: float | None = None
     renewed_at: float | None = None
@@ -46,19 +46,20 @@ def state(name: str, account: AccountConfig, vault: Vault, now: float) -> State:
         if account.oauth.grant == "client_credentials":
             return State(True)
         return State(False, problem="nobody has signed in yet", hint=login)
+    alone = bool(tokens.refresh) or account.oauth.grant == "client_credentials"
     problem, hint = "", ""
     if tokens.refused:
         ended = login_needed(name, account, tokens.refused)
         problem, hint = str(ended), ended.hint
     elif not fits(tokens, account):
         problem, hint = "the sign-in is for another client_id or issuer", login
-    elif not tokens.refresh and account.oauth.grant != "client_credentials" and not tokens.usable(now):
+    elif not alone and not tokens.usable(now):
         problem, hint = "the sign-in has expired, and the provider gives none that renews itself", login
     return State(
         not problem,
         tokens.subject,
         tokens.expires_at,
-        bool(tokens.refresh),
+        alone,
         tokens.refresh_obtained_at,
         tokens.obtained_at,
         tokens.scopes,

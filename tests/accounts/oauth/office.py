@@ -63,7 +63,7 @@ class Office:
     def sign_in(self, **options: Any) -> Tokens:
         self.login = Login("work", self.account, self.vault, self, browser=False, seconds=10.0, **options)
         signed = self.login.run()
-        assert signed.refreshable or self.oauth.get("grant")
+        assert signed.refreshable
         self.authority.asked.clear()
         return self.tokens
 
