@@ -215,7 +215,7 @@ class _Http:
     def get(self, url: str, *, params: Any = None, headers: Any = None, **more: Any) -> httpx.Response:
         with told(url):
             answer = self._session.get(url, params=params, headers=headers)
-        if 400 <= answer.status_code < 500:
+        if answer.status_code in (400, 404):
             raise SignInFailed(
                 f"{TITLE} does not know this directory", hint='check oauth.tenant: its id or a domain of it, or ""'
             )
