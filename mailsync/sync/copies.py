@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mailsync.imap.uidset import UidSet
 from mailsync.model import AccountResult, FolderResult
-from mailsync.store import folders, reunion
+from mailsync.store import accounts, folders, reunion
 
 if TYPE_CHECKING:
     from mailsync.sync.account import AccountMirror
@@ -30,6 +30,10 @@ async def settle(
 
     def doubtful(connection: sqlite3.Connection) -> list[folders.Folder]:
         ids = reunion.take_doubtful(connection, mirror.account_id)
+        if not accounts.was_synced(connection, mirror.name):
+            for number in ids:  # ids that are minutes old are nobody's yet: they are not worth a look
+                reunion.confirm(connection, number, mirror.now())
+            return []
         return [folders.get(connection, number) for number in ids if number in names]
 
     for folder in await mirror.mail.awrite(doubtful):

@@ -167,13 +167,19 @@ async def test_what_has_no_message_id_is_downloaded_and_keeps_its_id(tmp_path: P
 
 
 async def test_a_first_sync_does_not_look_for_moves(tmp_path: Path) -> None:
-    """A new account knows nothing: a look at metadata would be for nothing."""
+    """A new account knows nothing: a look at metadata would be for nothing. What is in two folders, was copied."""
     with ModelServer("full") as server, Rig(tmp_path, server.port) as rig:
         server.mail.create("Archive")
-        for number in range(20):
-            server.mail.append("Archive", letter(number))
+        uids = [server.mail.append("Archive", letter(number)) for number in range(20)]
+        server.mail.copy("Archive", uids[:5], "INBOX")
         await rig.sync()
-        assert not [one for _, one in server.commands if b"HEADER" in one.text]
+        assert not [one for _, one in server.commands if b"HEADER" in one.text or one.verb == "STATUS"]
+        inbox = "SELECT uid, id FROM messages WHERE folder_id = (SELECT id FROM folders WHERE name = 'INBOX')"
+        copies = rig.execute(inbox)
+        assert len(copies) == 5
+        server.mail.expunge("Archive", uids[:5])
+        await rig.sync()
+        assert rig.execute(inbox) == copies
 
 
 @pytest.mark.parametrize("kind", ["objectid", "gmail"])
