@@ -7,14 +7,15 @@ import logging
 import traceback
 from typing import Any
 
+import httpx
 import pytest
 
 from mailsync.accounts.oauth.aadsts import refused
 from mailsync.accounts.oauth.broker import login_needed
 from mailsync.accounts.oauth.flow import Refused
-from mailsync.accounts.oauth.microsoft import authority_of
+from mailsync.accounts.oauth.microsoft import Microsoft, authority_of
 from mailsync.config.models import AccountConfig, OAuthConfig
-from mailsync.errors import ConfigError, ProtocolError, SignInFailed
+from mailsync.errors import ConfigError, MailsyncError, ProtocolError, SignInFailed, Throttled
 from tests.accounts.oauth.office import ALICE, Office
 from tests.servers.microsoft import Problem
 
@@ -144,3 +145,30 @@ def test_nothing_secret_is_told(office: Office, caplog: pytest.LogCaptureFixture
     told = " ".join(texts)
     assert not [secret for secret in office.authority.secrets if secret in told]
     assert ALICE not in told
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx.Response(429, headers={"Retry-After": "7"}), Throttled),
+        (httpx.Response(503), Throttled),
+        (httpx.Response(404), SignInFailed),
+        (httpx.Response(403, text="<html>"), ProtocolError),
+        (httpx.Response(302, headers={"Location": "https://evil.example/"}), ProtocolError),
+        (httpx.Response(200, json={}), ProtocolError),
+        (
+            httpx.Response(
+                200,
+                json={"authorization_endpoint": "http://evil.example/x", "token_endpoint": "https://good.example/x"},
+            ),
+            ProtocolError,
+        ),
+    ],
+)
+def test_an_authority_that_describes_itself_badly(answer: httpx.Response, error: type[MailsyncError]) -> None:
+    account = AccountConfig(provider="office365", oauth=OAuthConfig(client_id="x"))
+    transport = httpx.MockTransport(lambda request: answer)
+    with httpx.Client(transport=transport) as session, pytest.raises(MailsyncError) as caught:
+        Microsoft(account, "", session).authorization("http://localhost:1", ALICE)
+    assert type(caught.value) is error
+    assert "evil" not in str(caught.value)
