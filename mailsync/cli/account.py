@@ -216,6 +216,7 @@ def remove(
 
     The server keeps its mail. What was mirrored stays on this disk, unless --purge is given; that cannot be undone.
     """
+    from mailsync.cli import settings
     from mailsync.engine import setup
 
     shared = context.of(ctx)
@@ -227,6 +228,7 @@ def remove(
             raise typer.Exit(1)
     shared.start_log()
     removed = setup.remove(shared.config_path, shared.data_dir, name, shared.store if shared.has_store else None)
+    settings.forget(shared.data_dir)
     engine = "none"
     purged: dict[str, Any] | None = None
     if shared.has_store:

@@ -64,6 +64,11 @@ def settings(path: Path, data_dir: Path, *, missing_ok: bool) -> Config:
     return checked
 
 
+def forget(data_dir: Path) -> None:
+    """Remember nothing: an account that is removed leaves no address behind."""
+    (data_dir / FILE_NAME).unlink(missing_ok=True)
+
+
 def _key(path: Path) -> str:
     """A digest of what the configuration depends on; '' where that cannot be told."""
     try:

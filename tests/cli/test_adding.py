@@ -141,6 +141,9 @@ def test_by_flags(place: CommandLine, dovecot: Dovecot, fresh_user: str, monkeyp
     assert place("consent", "list", "--json").json["accounts"][0]["granted"] == []
     gone = place("account", "remove", "work", "--purge", "--yes", "--json")
     assert (gone.code, gone.json["configured"], gone.json["purged"]["folders"]) == (0, False, 1)
+    assert [
+        file.name for file in place.data.iterdir() if file.is_file() and fresh_user.encode() in file.read_bytes()
+    ] == []
     assert place("account", "remove", "work", "--yes").code == 2
 
 
