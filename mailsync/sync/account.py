@@ -19,7 +19,6 @@ from mailsync.privacy.log import get_logger
 from mailsync.record import record
 from mailsync.store import accounts, activity, certificates, folders, quarantine
 from mailsync.sync import copies, trail
-from mailsync.sync.budget import Budget
 from mailsync.sync.certify import certify
 from mailsync.sync.connection import AccountConnection
 from mailsync.sync.discover import Chosen, Discovery, Found
@@ -60,7 +59,7 @@ class AccountMirror(AccountConnection):
         result, outcome = AccountResult(self.name), "ok"
 
         def over() -> bool:
-            return stopping() or self.over_budget()
+            return stopping() or self.allowance.spent
 
         try:
             await self.begin(asked=not scheduled)
@@ -80,12 +79,13 @@ class AccountMirror(AccountConnection):
             self.ended(None)
         except MailsyncError as failure:
             error = failure
-            if isinstance(failure, Interrupted) and self.over_budget() and not stopping():
-                error = await self.budget_spent()
+            if isinstance(failure, Interrupted) and self.allowance.spent and not stopping():
+                error = await self.allowance.error()
             await (self.set_state(self.resting) if isinstance(error, Interrupted) else self.note_failure(error))
             result.error, result.hint, result.exit_code = self.ended(error), error.hint, error.exit_code
             outcome = type(error).__name__
-            log.warning("sync_failed", account=self.name, exc_info=error)
+            if not isinstance(error, Interrupted):
+                log.warning("sync_failed", account=self.name, exc_info=error)
         finally:
             self.syncing = self.discovering = False
             await self.end()
@@ -172,13 +172,8 @@ class AccountMirror(AccountConnection):
 
         account = (self.mail, self.name, self.account_id)
         task = FolderSync(*account, folder, self.now, full, dry_run, stopping, scheduled, self.scope(folder))
-        task.download.allowance = self._allowance
+        task.download.allowance = self.allowance.left
         return task
-
-    def _allowance(self) -> int | None:
-        """Bytes that syncs may still receive today; None without a limit."""
-        allowed = Budget(self.quirks.daily_bytes).until(self.now())
-        return None if allowed is None else max(0, allowed - self.meter.received_today)
 
     async def _preview(self, one: Chosen) -> FolderResult:
         """What a first sync or a new selection would do; a folder's failure is its own."""

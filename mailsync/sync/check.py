@@ -189,7 +189,7 @@ def _problems(
         )
     if config.compress is True and not session.compressed:
         found.append(_problem("compress is on, and the server does not compress", 'compress = "auto"'))
-    if mirror.over_budget():
+    if mirror.allowance.spent:
         daily = amount(mirror.quirks.daily_bytes or 0)
         hint = "syncs go on with the newest mail every hour, with the rest tomorrow (UTC)"
         found.append(_problem(f"today's bytes are used up for now, of {daily}", hint))

@@ -26,12 +26,12 @@ from mailsync.imap.session import Session
 from mailsync.model import AccountState
 from mailsync.privacy.secret import Credential
 from mailsync.record import record
-from mailsync.store import accounts, consents, folders, probes, traffic
+from mailsync.store import accounts, consents, folders, probes
 from mailsync.store.database import Store
 from mailsync.sync import line
 from mailsync.sync.access import Access
+from mailsync.sync.allowance import Allowance
 from mailsync.sync.backoff import Backoff, moment
-from mailsync.sync.budget import Budget, Progress, amount, estimated_rest, forecast
 from mailsync.sync.knowledge import CEILING_SECONDS, LINE_SECONDS, PROBE_SECONDS, PROBED, Knowledge
 from mailsync.sync.meter import Meter
 
@@ -75,6 +75,7 @@ class AccountConnection:
     pool: Pool = field(init=False)
     backoff: Backoff = field(default_factory=Backoff, init=False)
     meter: Meter = field(init=False)
+    allowance: Allowance = field(init=False)
     knowledge: Knowledge = field(init=False)
     quirks: Quirks = field(init=False)
     """Of the server as far as it is known: by its host before the first connection."""
@@ -89,6 +90,9 @@ class AccountConnection:
         self.knowledge = Knowledge(self.store, self.name, self.account_id, self.now)
         self._access = Access(self.store, self.name, self.config, self.credential, self.token_changed, self.now)
         self.meter = Meter(self.store, self.name, self.account_id, self.now, self._prove)
+        self.allowance = Allowance(
+            self.store, self.account_id, lambda: self.quirks.daily_bytes, lambda: self.meter.received_today, self.now
+        )
         self.pool = Pool(lambda: self.connect("sync"), self.allowed - self.watchers, keep=self.keep, now=self.now)
 
     # -- how many connections ----------------------------------------------------------------------------------
@@ -208,9 +212,8 @@ class AccountConnection:
         self._access.lifted()
         if self._access.refusal is not None:
             raise self._access.refusal
-        daily = self.quirks.daily_bytes
-        if self.over_budget() if purpose == "sync" else daily is not None and self.meter.received_today >= daily:
-            raise await self.budget_spent()
+        if self.allowance.spent if purpose == "sync" else self.allowance.exhausted:
+            raise await self.allowance.error()
         if self.backoff.waits(at) and (self.backoff.stated or not self.syncing):
             assert self.backoff.resumes_at is not None
             error = Throttled(
@@ -228,8 +231,12 @@ class AccountConnection:
             self._announce("connecting")
         try:
             session = await self._signed_in(purpose)
-            self.meter.opened(session, purpose)
-            await self._met(session)
+            try:
+                self.meter.opened(session, purpose)
+                await self._met(session)
+            except BaseException:
+                session.close()  # nobody else knows of it yet
+                raise
         except MailsyncError as error:
             preset = PRESETS.get(self.config.provider)
             if type(error) is SignInFailed and self.config.auth == "password" and preset is not None and preset.hint:
@@ -313,27 +320,6 @@ class AccountConnection:
             await self.note_failure(error)
             raise
 
-    # -- the day's bytes ---------------------------------------------------------------------------------------
-
-    def over_budget(self) -> bool:
-        """True when syncs have to stop for today."""
-        return Budget(self.quirks.daily_bytes).spent(self.meter.received_today, self.now())
-
-    async def budget_spent(self) -> BudgetSpent:
-        """What to raise then: how far the mirror is, and when the rest comes."""
-        at, budget = self.now(), Budget(self.quirks.daily_bytes)
-        standing, oldest = await self.store.aread(lambda connection: traffic.standing(connection, self.account_id))
-        rest = sum(estimated_rest(f.server_messages, f.messages, f.bytes, f.server_bytes) for f in standing)
-        progress = Progress(oldest, rest, sum(folder.messages for folder in standing))
-        resumes = budget.resumes_at(self.meter.received_today, at)
-        return BudgetSpent(
-            f"{amount(self.meter.received_today)} were received today, of {amount(budget.daily or 0)} at most; "
-            f"{forecast(budget, progress, at)}; "
-            f"resumes at {moment(resumes, at)}",
-            hint="quirks.daily_bytes of the account sets how much a day may carry",
-            resume_after=resumes - at,
-        )
-
     # -- states ------------------------------------------------------------------------------------------------
 
     def _announce(self, state: AccountState) -> None:
@@ -343,7 +329,7 @@ class AccountConnection:
 
     async def set_state(self, state: AccountState, detail: str = "", hint: str = "") -> None:
         at = self.now()
-        if state in ("watching", "disconnected") and isinstance(self._noted, BudgetSpent) and self.over_budget():
+        if state in ("watching", "disconnected") and isinstance(self._noted, BudgetSpent) and self.allowance.spent:
             return  # push goes on in what the day has left; that syncs wait is what counts
         if state in ("watching", "disconnected") and self._access.refusal is not None:
             return  # it still waits for a person

@@ -301,3 +301,12 @@ async def test_a_line_of_another_version_is_no_line(server: FakeServer, tmp_path
         await rig.sync()
         assert isinstance(rig.mirror.knowledge.line, Line)
         assert rig.mirror.knowledge.line.round_trip is not None
+
+
+async def test_a_connection_that_is_turned_away_behind_its_sign_in_is_closed(
+    server: FakeServer, tmp_path: Path
+) -> None:
+    server.hooks["NOOP"] = hook(THROTTLED, "BAD")
+    with rig_for(tmp_path, server) as rig:
+        result = await rig.try_sync()
+        assert (result.exit_code, rig.mirror.meter.open) == (4, 0)
