@@ -265,5 +265,6 @@ async def test_arrivals_are_not_stored_under_another_uidvalidity(tmp_path: Path)
             old.messages[4] = Mail(letter(4))
             task = FolderSync(rig.store, ACCOUNT, rig.mirror.account_id, rig.folders()["INBOX"])
             result: FolderResult = await task.arrivals(session)
+        await rig.mirror.close()
         assert rig.uids("INBOX") == [1, 2]
         assert result.uidvalidity == 2

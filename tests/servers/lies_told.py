@@ -53,7 +53,8 @@ LIES: dict[str, Lie] = {
     "a folder missing from a list": Lie(twisted("LIST", sub(rb'\* LIST [^\n]*"Archive"\r\n', b"")), 0),
     "an empty list": Lie(twisted("LIST", lambda lines: b""), 1),
     "a folder listed twice": Lie(twisted("LIST", doubled), 0),
-    "a list refused": Lie(refused("LIST", "BAD User is authenticated but not connected."), 1),
+    "a list refused": Lie(refused("LIST", "BAD no lists today"), 1),
+    "no mailbox behind the sign-in": Lie(refused("LIST", "BAD User is authenticated but not connected."), 3),
     "status of another world": Lie(twisted("LIST", sub(rb"MESSAGES \d+ UIDNEXT \d+", b"MESSAGES 99999 UIDNEXT 3")), 0),
     "paths for names": Lie(
         twisted("LIST", after(b'* LIST () "/" "../../../../tmp/mailsync-owned"\r\n* LIST () "/" "/etc/passwd"\r\n')), 1

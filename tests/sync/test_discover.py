@@ -51,6 +51,7 @@ async def test_a_folder_that_is_open_when_it_goes(
             assert await session.status(b"Work") is not None
             discovery = Discovery(rig.store, ACCOUNT, rig.mirror.account_id, rig.mirror.config, rig.mirror.now)
             found = await discovery.refresh(session, (), dry_run=False)
+        await rig.mirror.close()
         assert [folder.name for folder in found.leaving] == ["Work"]
         assert rig.folders().keys() == {"INBOX"}
 

@@ -51,6 +51,7 @@ async def test_a_small_folder_without_modseq_takes_one_round_trip(
         with server.client(user) as client:
             client.store("box1", [1], "+FLAGS", "\\Flagged")
             client.expunge("box2", [1])
+        proxy.faults = Faults(latency=0.02)  # else the second command of a round trip may follow the first one's answer
         proxy.turns.clear()
         results = await rig.sync()
         assert (results["box1"].changed, results["box2"].deleted) == (1, 1)
