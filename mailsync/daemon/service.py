@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -31,7 +32,8 @@ def serve(read_config: Callable[[], Config], store: Store, data_dir: Path, *, re
         signals.put(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    engine = Engine(read_config(), store, data_dir, read_config=read_config)
+    # What a password command says on stderr would end in the journal of a service.
+    engine = Engine(read_config(), store, data_dir, quiet=not sys.stderr.isatty(), read_config=read_config)
     try:
         engine.start()
         ready()

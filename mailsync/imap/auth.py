@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 
 from mailsync.errors import (
     InsecureConnection,
@@ -64,6 +65,8 @@ async def sign_in(
     secret would be sent in the clear.
     """
     _protected(protocol, endpoint, credential)
+    secrets = [credential.token if isinstance(credential, Bearer) else credential.text]
+    protocol.unsaid = partial(_blanked, secrets=secrets)
     if isinstance(credential, Bearer):
         exchange = _with_token(capabilities, endpoint, username, credential.token)
     elif "AUTH=PLAIN" in capabilities:
@@ -71,7 +74,7 @@ async def sign_in(
     elif "LOGINDISABLED" not in capabilities:
         parts: list[bytes | Literal] = [b"LOGIN ", astring(username.encode()), b" ", astring(credential.text.encode())]
         answer = await _bounded(protocol, begin_parts(protocol, "LOGIN", parts, capabilities), None)
-        return _judged(answer, [credential.text], None)
+        return _judged(answer, secrets, None)
     elif "AUTH=LOGIN" in capabilities:
         exchange = sasl.login(username, credential.text)
     else:
@@ -79,9 +82,9 @@ async def sign_in(
             "the server does not accept passwords on this connection",
             hint='use security = "tls" or "starttls"; where the provider wants OAuth2, auth = "oauth2"',
         )
-    secret = credential.token if isinstance(credential, Bearer) else credential.text
     answer = await _exchange(protocol, exchange, initial="SASL-IR" in capabilities)
-    return _judged(answer, [secret, *exchange.said], exchange)
+    secrets += exchange.said
+    return _judged(answer, secrets, exchange)
 
 
 def no_mailbox(answer: Tagged) -> NoMailbox | None:
@@ -189,8 +192,12 @@ def _failure(answer: Tagged, text: str, exchange: Exchange | None) -> MailsyncEr
 
 def _without(text: str, secrets: list[str]) -> str:
     """A server's words as one line for people, without what we sent: some repeat the command they did not like."""
+    return safe_text(_blanked(text, secrets), 200)
+
+
+def _blanked(text: str, secrets: list[str]) -> str:
     for secret in secrets:
         if len(secret) > 3:
             text = text.replace(secret, "…")
     words = ("…" if len(word) >= 12 and any(word in secret for secret in secrets) else word for word in text.split(" "))
-    return safe_text(" ".join(words), 200)
+    return " ".join(words)

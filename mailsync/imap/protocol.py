@@ -67,6 +67,8 @@ class Protocol(Reception):
         super().__init__(loop)
         self.greeting: asyncio.Future[Condition] = loop.create_future()
         self.listener: Callable[[Response], None] = lambda response: None
+        self.unsaid: Callable[[str], str] = lambda text: text
+        """Takes out of a server's words what it was told in confidence."""
         self.patience, self._untagged = PATIENCE, 0
         self.on_closed: Callable[[MailsyncError], None] = lambda error: None
         self._waiting: dict[str, Pending] = {}
@@ -95,6 +97,8 @@ class Protocol(Reception):
             if pending.last_in_segment and not final:
                 raise InsecureConnection("data was injected before TLS began", hint='use security = "tls"')
             del self._waiting[tagged.tag]
+            if tagged.status != "OK":
+                tagged.text = self.unsaid(tagged.text)
             if pending.on_tagged is not None:
                 pending.on_tagged(tagged)
             if not pending.future.done():

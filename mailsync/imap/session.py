@@ -304,7 +304,7 @@ class Session(Line):
         match response:
             case Condition(status="BYE", text=text, code=code):
                 seconds = throttle.hint(text, code.name if code else None)
-                said = f"{self.endpoint} said goodbye: {safe_text(text, 200)}"
+                said = f"{self.endpoint} said goodbye: {safe_text(self.protocol.unsaid(text), 200)}"
                 self.fail(ConnectionLost(said) if seconds is None else Throttled(said, resume_after=seconds))
             case Capability(names=names):
                 self.learn(names)

@@ -8,6 +8,7 @@ code draws the same pictures.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 import sys
@@ -82,13 +83,13 @@ def as_watching(store: Store, names: list[tuple[str, str]]) -> None:
         store.write(lambda c, inbox=inbox: folders.set_watch(c, inbox, "idle")).result()  # type: ignore[misc]
         store.write(lambda c, name=name: connected(c, name)).result()  # type: ignore[misc]
     at = NOW - timedelta(seconds=30)
-    lines = [f"timestamp={at:%Y-%m-%dT%H:%M:%SZ} level=info logger=engine event=engine_started\n"]
-    for name, _ in names:
-        at += timedelta(seconds=3)
-        lines.append(
-            f"timestamp={at:%Y-%m-%dT%H:%M:%SZ} level=info logger=engine event=sync_finished account={name} ok=true\n"
-        )
-    (store.path.parent / FILE_NAME).write_text("".join(lines), "utf-8")
+    told: list[dict[str, object]] = [{"event": "engine_started"}]
+    told += [{"event": "sync_finished", "account": name, "ok": True} for name, _ in names]
+    with (store.path.parent / FILE_NAME).open("w", encoding="utf-8") as file:
+        for one in told:
+            stamp = {"timestamp": f"{at:%Y-%m-%dT%H:%M:%SZ}", "level": "info", "logger": "engine"}
+            file.write(json.dumps(stamp | one) + "\n")
+            at += timedelta(seconds=3)
 
 
 def connected(connection: sqlite3.Connection, name: str) -> None:
