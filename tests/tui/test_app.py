@@ -345,6 +345,24 @@ def test_a_message_left_on_the_server_is_asked_for(builder: Builder) -> None:
     drive(app, act, (140, 30))
 
 
+def test_a_defect_is_shown_without_what_variables_hold(builder: Builder, capsys: pytest.CaptureFixture[str]) -> None:
+    app = samples.app(builder)
+
+    def fails(password: str) -> None:
+        raise ValueError(password)
+
+    async def act(pilot: Pilot[object]) -> None:
+        app.call_later(fails, "geheim" + str(NOW))
+        while app.is_running:
+            await pilot.pause(0.01)
+
+    app.run(headless=True, auto_pilot=act)
+    shown = capsys.readouterr().err
+    assert "builtins.ValueError" in shown
+    assert "in fails" in shown
+    assert "geheim" not in shown
+
+
 def test_every_binding_has_an_id_a_tooltip_and_no_control_key_of_the_terminal() -> None:
     owners: tuple[Any, ...] = (
         *(MailsyncApp, DashboardScreen, MailScreen, HealthScreen, HelpScreen, FinishingScreen),
