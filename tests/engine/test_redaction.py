@@ -34,7 +34,7 @@ from mailsync.privacy import log
 from mailsync.privacy.consent import SCOPES
 from mailsync.store import consents, jobs
 from mailsync.store.database import Store
-from mailsync.sync import monitor
+from mailsync.sync import account, monitor
 from tests.cli.leaks import forms
 from tests.engine.hostile import Hostile
 from tests.servers.fake import Box, Mail
@@ -59,7 +59,8 @@ PRIVATE = CREDENTIALS | MAIL
 SAYS = " ".join(PRIVATE.values())
 VERBS = ("CAPABILITY", "ID", "LIST", "EXAMINE", "UID SEARCH", "UID FETCH", "IDLE")
 USERS = ["fine", "NO LOGIN", "BAD LOGIN", "BYE LOGIN", "junk LOGIN", "ALERT *"]
-USERS += [f"{how} {verb}" for verb in VERBS for how in ("NO", "BAD", "BYE", "junk")]
+USERS += [f"{how} {verb}" for verb in VERBS for how in ("NO", "BAD")]
+USERS += [f"{how} {verb}" for verb in ("LIST", "EXAMINE", "UID FETCH") for how in ("BYE", "junk")]
 LETTER = (
     """From: <{address}>
 Subject: {subject}
@@ -189,6 +190,7 @@ def logged(
     tables = accounts(servers, provider, tmp_path)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "kept"))
     monkeypatch.setattr(monitor, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(account, "LOSSES", 1)
     monkeypatch.setattr(keyrings, "_usable", fail)
     table, step = Handlers.table, Runner.step
     monkeypatch.setattr(Handlers, "table", lambda self: table(self) | {"crash": crash})
