@@ -31,13 +31,13 @@ FILE_BYTES = 1 << 20
 FILE_COUNT = 3
 """Old files kept beside the current one: days of ordinary running, never more than a few megabytes."""
 
-TEXT_FIELDS: Mapping[str, re.Pattern[str]] = {
-    "logger": re.compile(r"[A-Za-z_][\w.]{0,63}", re.ASCII),
-    "event": re.compile(r"[a-z][a-z0-9_]{0,39}"),
-    "account": re.compile(r"[\w-]{1,80}", re.ASCII),
-    "error": re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII),
-    "place": re.compile(r"[\w.]{1,100}:\d+", re.ASCII),
-    "kind": re.compile(r"[a-z_]{1,20}"),
+TEXT_FIELDS: Mapping[str, str] = {
+    "logger": r"[A-Za-z_][\w.]{0,63}",
+    "event": r"[a-z][a-z0-9_]{0,39}",
+    "account": r"[\w-]{1,80}",
+    "error": r"[A-Za-z_]\w{0,63}",
+    "place": r"[\w.]{1,100}:\d+",
+    "kind": r"[a-z_]{1,20}",
 }
 """What may be a text: words of this program, the name of an account in config.toml, the type and place of an error."""
 FIRST_FIELDS = ("timestamp", "level", "logger", "event", "account")
@@ -91,7 +91,7 @@ def silence_libraries() -> None:
     """
     import logging
 
-    from mailsync.privacy.logfile import ForeignRecords, bare_record
+    from mailsync.privacy.foreign import ForeignRecords, bare_record
 
     logging.setLogRecordFactory(bare_record)
     root = logging.getLogger()
@@ -184,7 +184,7 @@ def _harmless(key: str, value: Any) -> Any:
     if isinstance(value, BaseException):
         return error_name(value)
     text, form = str(value), TEXT_FIELDS.get(key)
-    if form is not None and form.fullmatch(text):
+    if form is not None and re.fullmatch(form, text, re.ASCII):
         return text
     return f"[{len(text)} characters]"
 
