@@ -339,6 +339,8 @@ class Questions:
         else:
             search = await self._search_again(box)
             removals = guard.confirmed(removals, search, len(search) if self._limited and search else box.exists)
+            # What was wrong about what is gone knew nothing of what has come, either.
+            changes.fetch |= search - await self.held() - self.outside
         return replace(changes, remove=removals)
 
     async def _search_again(self, box: Mailbox) -> UidSet:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from mailsync.sync import folder
-from tests.servers.fake import Box, Command, FakeServer, Hook, Link, box
+from tests.servers.fake import Box, Command, FakeServer, Hook, Link, box, letter
+from tests.servers.lies import before, twisted
+from tests.servers.model_server import ModelServer
 from tests.sync.rig import Rig
 
 
@@ -277,6 +279,17 @@ async def test_folders_that_hold_no_messages_are_left_out(tmp_path: Path) -> Non
         )
         assert set(await rig.sync()) == {"INBOX", "a"}
         assert not [c for _, c in server.commands if c.verb == "STATUS" and c.args[0] in (b"Top", b"Gone")]
+
+
+async def test_a_folder_that_seemed_emptied_while_it_was_opened_still_gets_what_came(tmp_path: Path) -> None:
+    with ModelServer("plain") as server, Rig(tmp_path, server.port) as rig:
+        for number in range(5):
+            server.mail.append("INBOX", letter(number))
+        await rig.sync()
+        server.mail.append("INBOX", letter(5))
+        twisted("UID FETCH", before(b"* 1 EXPUNGE\r\n" * 6), times=1)(server)
+        result = (await rig.sync())["INBOX"]
+        assert (result.new, result.deleted) == (1, 0)
 
 
 async def test_list_with_status_fills_in_what_the_server_left_out(tmp_path: Path) -> None:
