@@ -46,7 +46,7 @@ def run_dashboard(shared: Context) -> None:
     shared.start_log(engine=True)
     engine = None
     owned_by = owner(shared.data_dir)
-    if owned_by is None and config.accounts:
+    if owned_by is None:
         engine = Engine(config, store, shared.data_dir, quiet=True, read_config=shared.read_config)
     app = MailsyncApp(
         store,

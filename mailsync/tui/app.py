@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -36,8 +37,9 @@ from mailsync.privacy.mishaps import outline
 from mailsync.store import dashboard
 from mailsync.store.database import Store
 from mailsync.text import safe_text
-from mailsync.tui import asking, handle
-from mailsync.tui.commands import MailCommands
+from mailsync.tui import asking, dialogs, handle
+from mailsync.tui.commands import MailCommands, everywhere
+from mailsync.tui.entrance import Entrance, Listed
 from mailsync.tui.handle import EngineHandle
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
@@ -122,6 +124,7 @@ class MailsyncApp(App[None]):
         engine: EngineHandle | None = None,
         viewer_of: int | None = None,
         config_path: str = "config.toml",
+        entrance: Entrance | None = None,
         clock: Callable[[], float] = time.time,
         pid: int | None = None,
     ) -> None:
@@ -131,6 +134,7 @@ class MailsyncApp(App[None]):
         self.viewer_of = viewer_of
         self.vitals = Vitals(accounts)
         self._config_path = config_path
+        self._entrance = entrance or Entrance(Path(config_path), store, clock)
         self._clock = clock
         self._pid = os.getpid() if pid is None else pid
         self._engine_up = False
@@ -145,8 +149,8 @@ class MailsyncApp(App[None]):
         self._slice: float | None = None
         self.add_mode("dashboard", lambda: DashboardScreen(self._config_path))
         self.add_mode("mail", lambda: MailScreen(self.store, self._clock))
-        plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
-        self.add_mode("health", lambda: HealthScreen(self.store, plans, self._engine_pid, self._clock))
+        self._plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
+        self.add_mode("health", lambda: HealthScreen(self.store, self._plans, self._engine_pid, self._clock))
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -322,6 +326,15 @@ class MailsyncApp(App[None]):
         names = ", ".join(asked)
         self.post_message(self.Told(f"Sync asked for: {names}" if asked else "A sync is on its way already"))
 
+    def on_pane_dialog_wanted(self, message: Pane.DialogWanted) -> None:
+        self.push_screen(dialogs.dialog(message, self._entrance, self._clock), self._accounts_changed)
+
+    def _accounts_changed(self, accounts: Listed | None) -> None:
+        if accounts is not None:
+            self.vitals.configured = [(name, email) for name, email, _ in accounts]
+            self._plans[:] = [Plan(name, every) for name, _, every in accounts]
+            self._show()
+
     def on_pane_fetch_wanted(self, message: Pane.FetchWanted) -> None:
         self._ask_for_message(message.message_id)
 
@@ -360,8 +373,8 @@ class MailsyncApp(App[None]):
         self.push_screen(HelpScreen(bindings, display))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No switching and no second help from within a dialog."""
-        if action in ("show_mode", "help") and not isinstance(self.screen, Pane):
+        """No switching, no commands and no second help from within a dialog."""
+        if action in ("show_mode", "help", "command_palette") and not isinstance(self.screen, Pane):
             return None
         return True
 
@@ -374,12 +387,7 @@ class MailsyncApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The commands of the palette that are not about an account or a folder."""
-        yield SystemCommand("Dashboard", "Accounts, progress, activity", lambda: self.switch_mode("dashboard"))
-        yield SystemCommand("Mail", "Folders, messages, reading", lambda: self.switch_mode("mail"))
-        yield SystemCommand("Health", "Checks, connections, servers, the log", lambda: self.switch_mode("health"))
-        yield SystemCommand("Help", "The keys that work here", self.action_help)
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
-        yield SystemCommand("Quit", "Let the engine finish its batch, and leave", self.action_quit)
+        yield from everywhere(self)
 
 
 def _disk(store: Store) -> int:

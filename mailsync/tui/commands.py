@@ -1,19 +1,35 @@
-"""What the command palette offers of mailsync: syncs, and a jump to any folder."""
+"""What the command palette offers of mailsync: syncs, dialogs about accounts, and a jump to any folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from textual.app import App, SystemCommand
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.fuzzy import FuzzySearch
 
 from mailsync.text import safe_text
-from mailsync.tui import wording
+from mailsync.tui import dialogs, wording
 from mailsync.tui.screens.pane import Pane
 
 Command = tuple[str, str, Callable[[], object]]
+EVERYWHERE = (
+    ("Dashboard", "Accounts, progress, activity", "app.show_mode('dashboard')"),
+    ("Mail", "Folders, messages, reading", "app.show_mode('mail')"),
+    ("Health", "Checks, connections, servers, the log", "app.show_mode('health')"),
+    ("Help", "The keys that work here", "app.help"),
+    ("Theme", "Change the colours", "app.change_theme"),
+    ("Quit", "Let the engine finish its batch, and leave", "app.quit"),
+)
+"""Commands that are about no account and no folder: name, what it does, action."""
+
+
+def everywhere(app: App[None]) -> Iterator[SystemCommand]:
+    """These commands, for the palette."""
+    for name, told, action in EVERYWHERE:
+        yield SystemCommand(name, told, partial(app.run_action, action))
 
 
 class MailCommands(Provider):
@@ -30,6 +46,22 @@ class MailCommands(Provider):
             post = partial(pane.post_message, pane.SyncWanted([account.name]))
             yield f"Sync {safe_text(account.name, 40)}", "Ask the engine for a sync of this account now", post
 
+    def _dialogs(self, pane: Pane) -> Iterator[Command]:
+        def wanted(kind: str, account: str = "") -> Callable[[], object]:
+            return partial(pane.post_message, pane.DialogWanted(kind, account))
+
+        yield "Add an account", "From its address to a mirror, in five steps", wanted(dialogs.ADD)
+        for account in pane.vitals.accounts:
+            name = safe_text(account.name, 40)
+            needed = " It is needed." if account.state == "needs_login" else ""
+            yield (
+                f"Sign in again: {name}",
+                f"A new password, or the provider's page.{needed}",
+                wanted(dialogs.SIGN_IN, account.name),
+            )
+            yield f"Permissions: {name}", "What mailsync may do with it", wanted(dialogs.PERMISSIONS, account.name)
+            yield f"Remove account: {name}", "Keeping its mail here, or not", wanted(dialogs.REMOVE, account.name)
+
     def _folders(self, pane: Pane) -> Iterator[Command]:
         for folder in pane.vitals.everything():
             name = f"Go to {safe_text(folder.account, 40)} / {safe_text(folder.name, 80)}"
@@ -39,7 +71,7 @@ class MailCommands(Provider):
     async def discover(self) -> Hits:
         pane = self._pane()
         if pane is not None:
-            for name, told, command in self._syncs(pane):
+            for name, told, command in (*self._syncs(pane), *self._dialogs(pane)):
                 yield DiscoveryHit(Content(name), command, text=name, help=told)
 
     async def search(self, query: str) -> Hits:
@@ -47,7 +79,7 @@ class MailCommands(Provider):
         if pane is None:
             return
         fuzzy = FuzzySearch()
-        for name, told, command in (*self._syncs(pane), *self._folders(pane)):
+        for name, told, command in (*self._syncs(pane), *self._dialogs(pane), *self._folders(pane)):
             score, offsets = fuzzy.match(query, name)
             if score > 0:
                 shown = Content(name)

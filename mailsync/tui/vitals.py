@@ -18,7 +18,7 @@ class Vitals:
     """The present state of the mirror for the screens. `accounts` are (name, email) of the configuration, in order."""
 
     def __init__(self, accounts: Sequence[tuple[str, str]] = ()) -> None:
-        self._configured = accounts
+        self.configured = accounts
         self._all = Meter()
         self._by_account: dict[str, Meter] = {}
         self._by_folder: dict[int, Meter] = {}
@@ -58,7 +58,7 @@ class Vitals:
             known.pop(name)
             if name in known
             else Account(0, name, email, "disconnected", "", "", None, None, None, "", "", sync_wanted=False)
-            for name, email in self._configured
+            for name, email in self.configured
         ]
         return named + list(known.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from mailsync.store import health
+from mailsync.store import health, lock
+from tests.tui import samples
+from tests.tui.driving import settle
+from tests.tui.entrances import World, entrance, known_servers
+from tests.tui.hands import Act, Drive, Hands
 from tests.tui.prepared import Builder
 
 
@@ -38,3 +43,36 @@ def builder(tmp_path: Path) -> Iterator[Builder]:
     made = Builder(tmp_path / "data")
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = known_servers()
+    yield made
+    made.waits.set()
+
+
+@pytest.fixture
+def drive(builder: Builder, tmp_path: Path, world: World) -> Drive:
+    """Run `act` at an application of 80x24 whose way in leads to `world`."""
+
+    def run(act: Act, *, config: str = '[general]\nsecrets = "file"\n', size: tuple[int, int] = (80, 24)) -> None:
+        app = samples.app(builder, entrance=entrance(tmp_path, builder.store, world, config))
+
+        async def go() -> None:
+            async with app.run_test(size=size) as pilot:
+                await settle(pilot)
+                await act(Hands(pilot, app))
+
+        asyncio.run(go())
+
+    return run
+
+
+@pytest.fixture
+def owned(builder: Builder, tmp_path: Path) -> Iterator[None]:
+    """An engine seems to run on the store: somebody holds its lock."""
+    held = lock.EngineLock(tmp_path / "data")
+    held.acquire()
+    yield
+    held.release()

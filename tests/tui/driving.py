@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.mail import MailScreen
+from mailsync.tui.screens.wizard import Wizard
 
 PATIENCE = 10.0
 """Seconds; only a broken test waits so long."""
@@ -24,6 +25,8 @@ def mail_screen(app: MailsyncApp) -> MailScreen:
 def busy(app: MailsyncApp) -> bool:
     """True while something is being read for the screen."""
     if not app.vitals.loaded or app._looking or any(not worker.is_finished for worker in app.workers):
+        return True
+    if isinstance(app.screen, Wizard) and app.screen.at_work:
         return True
     pane = app.pane
     if isinstance(pane, HealthScreen):

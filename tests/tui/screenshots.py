@@ -29,6 +29,7 @@ from mailsync.store.database import Store
 from mailsync.tui import app as app_module
 from mailsync.tui.app import MailsyncApp
 from tests.tui.driving import settle
+from tests.tui.entrances import entrance, known_servers
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 DATABASE_BYTES = 925_696
@@ -42,6 +43,7 @@ SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
     ("health", (150, 42), ("3", "j", "j", "j", "j")),
     ("narrow", (80, 24), ()),
     ("help", (110, 36), ("question_mark",)),
+    ("account-add", (100, 30), ("a", *"ada@example.org", "enter")),
 )
 
 
@@ -138,7 +140,8 @@ def steady() -> None:
 async def draw(store: Store, names: list[tuple[str, str]]) -> None:
     moment = NOW.timestamp() + 95
     for name, size, keys in SHOTS:
-        app = MailsyncApp(store, accounts=names, engine=Running(), pid=4711, clock=lambda: moment)
+        way = entrance(store.path.parent, store, known_servers())
+        app = MailsyncApp(store, accounts=names, engine=Running(), entrance=way, pid=4711, clock=lambda: moment)
         async with app.run_test(size=size) as pilot:
             await settle(pilot)
             for key in keys:

@@ -21,12 +21,15 @@ from mailsync.tui.screens.finishing import FinishingScreen
 from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.screens.mail import MailScreen
+from mailsync.tui.screens.wizard import Wizard
 from mailsync.tui.widgets.accounts import AccountList
+from mailsync.tui.widgets.fields import Checks, Choices, Picker
 from mailsync.tui.widgets.folder_tree import FolderTree
 from mailsync.tui.widgets.keybar import KeyBar
 from mailsync.tui.widgets.reader import Reader
 from mailsync.tui.widgets.rows import RowList
 from mailsync.tui.widgets.server import ServerPanel
+from mailsync.tui.widgets.steps_signin import ApplicationStep, LoginStep, PasswordStep
 from mailsync.tui.widgets.topbar import TopBar
 from tests.tui import samples
 from tests.tui.driving import mail_screen, settle, until
@@ -367,6 +370,7 @@ def test_every_binding_has_an_id_a_tooltip_and_no_control_key_of_the_terminal() 
     owners: tuple[Any, ...] = (
         *(MailsyncApp, DashboardScreen, MailScreen, HealthScreen, HelpScreen, FinishingScreen),
         *(RowList, AccountList, FolderTree, Reader, ServerPanel),
+        *(Wizard, Choices, Checks, Picker, PasswordStep, ApplicationStep, LoginStep),
     )
     seen: dict[str, object] = {}
     for owner in owners:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 from rich.color import Color as RichColor
 from textual.color import Color
 
 from mailsync.tui.app import MailsyncApp
+from mailsync.tui.screens.wizard import Wizard
+from mailsync.tui.widgets.steps_server import HandStep
 from tests.tui import samples
-from tests.tui.driving import settle
+from tests.tui.driving import settle, until
+from tests.tui.entrances import entrance, known_servers
 from tests.tui.prepared import Builder
 
 ENOUGH = 4.5
@@ -42,6 +46,32 @@ def luminance(color: Color) -> float:
     parts = [value / 255 for value in color.rgb]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_text_of_a_dialog_can_be_read(builder: Builder, tmp_path: Path) -> None:
+    found: set[tuple[str, float]] = set()
+
+    async def run() -> None:
+        way = entrance(tmp_path, builder.store, known_servers())
+        app = samples.app(builder, entrance=way)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await settle(pilot)
+            for keys in (
+                ("a",),
+                ("x", "enter"),
+                ("ctrl+u", *"a@gmial.com", "enter"),
+                ("down", "enter"),
+                ("end", "enter"),
+            ):
+                await pilot.press(*keys)
+                await until(pilot, lambda: isinstance(app.screen, Wizard) and not app.screen.at_work)
+                await pilot.pause()
+                found.update(faint(app))
+            assert isinstance(app.screen, Wizard)
+            assert isinstance(app.screen.step, HandStep)
+
+    asyncio.run(run())
+    assert not found
 
 
 def test_every_text_can_be_read(builder: Builder) -> None:

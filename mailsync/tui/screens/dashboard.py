@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import getters
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 
-from mailsync.tui import wording
+from mailsync.tui import dialogs, wording
 from mailsync.tui.drawing import clean
 from mailsync.tui.screens.pane import Pane
 from mailsync.tui.vitals import Vitals
@@ -25,6 +28,11 @@ class DashboardScreen(Pane):
     BINDING_GROUP_TITLE = "Dashboard"
     AUTO_FOCUS = "#accounts"
     TITLE = "Dashboard"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add_account", "Add", id="account.add", tooltip="Add an account"),
+        Binding("l", "sign_in", "Sign in", id="account.sign_in", tooltip="Sign in again where that is needed"),
+        Binding("p", "permissions", "Allow", id="account.permissions", tooltip="Allow what the account needs"),
+    ]
     accounts = getters.query_one("#accounts", AccountList)
     folders = getters.query_one("#folders", FolderTable)
     activity = getters.query_one("#activity", ActivityList)
@@ -33,6 +41,7 @@ class DashboardScreen(Pane):
         super().__init__()
         self._config_path = config_path
         self._titles = ("", "")
+        self._needs: tuple[str | None, str | None] = (None, None)
 
     def compose(self) -> ComposeResult:
         yield TopBar("dashboard")
@@ -68,6 +77,10 @@ class DashboardScreen(Pane):
         self.set_class(bool(troubles), "-trouble")
         self.query_one(ProblemPanel).show(troubles)
         self.accounts.show(vitals.cards(), vitals.now)
+        needs = self._in_state("needs_login"), self._in_state("needs_consent")
+        if needs != self._needs:
+            self._needs = needs
+            self.refresh_bindings()
         self._show_folders()
         self.activity.show(vitals.snapshot.activity)
 
@@ -97,13 +110,40 @@ class DashboardScreen(Pane):
     def chosen_account(self) -> str | None:
         return self.accounts.selected
 
+    def _in_state(self, state: str) -> str | None:
+        """The account under the cursor if it is in this state, the first such one while all of them are chosen."""
+        chosen = self.chosen_account
+        named = [one.name for one in self.vitals.accounts if one.state == state and chosen in (None, one.name)]
+        return named[0] if named else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("sign_in", "permissions"):
+            return self._in_state("needs_login" if action == "sign_in" else "needs_consent") is not None
+        return super().check_action(action, parameters)
+
+    def action_add_account(self) -> None:
+        self.post_message(self.DialogWanted(dialogs.ADD))
+
+    def action_sign_in(self) -> None:
+        self.post_message(self.DialogWanted(dialogs.SIGN_IN, self._in_state("needs_login") or ""))
+
+    def action_permissions(self) -> None:
+        self.post_message(self.DialogWanted(dialogs.PERMISSIONS, self._in_state("needs_consent") or ""))
+
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         if message.rows is self.accounts and self.vitals.loaded:
             self._show_folders()
+            self.refresh_bindings()
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if message.rows is self.folders:
             chosen = [self.folders.selected]
+        elif message.rows is self.accounts and self.chosen_account and self._in_state("needs_login"):
+            self.action_sign_in()
+            return
+        elif message.rows is self.accounts and self.chosen_account and self._in_state("needs_consent"):
+            self.action_permissions()
+            return
         elif message.rows is self.accounts:
             chosen = list(self.vitals.folders(self.chosen_account)[:1])
         else:

@@ -36,6 +36,13 @@ class Pane(Screen[None]):
             super().__init__()
             self.folder_id = folder_id
 
+    class DialogWanted(Message):
+        """The person wants to add an account, or do something about one; `tui.dialogs` names the kinds."""
+
+        def __init__(self, kind: str, account: str = "") -> None:
+            super().__init__()
+            self.kind, self.account = kind, account
+
     class FetchWanted(Message):
         """The person wants a message that was left on the server."""
 

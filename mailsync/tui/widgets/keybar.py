@@ -34,7 +34,8 @@ class KeyBar(Inked):
             if binding.show and binding.description and key != palette and binding.action not in keys:
                 shown = self.app.get_key_display(binding)
                 keys[binding.action] = (key, shown, binding.description, enabled, tooltip)
-        keys["palette"] = (palette, "^p", "Commands", True, "Search for a command or a folder")
+        if not screen.is_modal:
+            keys["palette"] = (palette, "^p", "Commands", True, "Search for a command or a folder")
         if list(keys.values()) != self._keys:
             self._keys = list(keys.values())
             self.refresh()

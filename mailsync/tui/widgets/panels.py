@@ -247,17 +247,16 @@ class FirstSteps(Inked):
         return [
             ("Nothing to mirror yet", "strong"),
             ("", "plain"),
-            ("To look around with sample mail:", "muted"),
+            ("Press a to add an account: a mail address is enough to begin.", "key"),
+            ("", "plain"),
+            ("To look around with sample mail instead:", "muted"),
             ("  mailsync demo", "accent"),
             ("", "plain"),
-            (f"To mirror a mailbox, write {self._config_path}", "muted"),
-            ("  [accounts.work]", "accent"),
-            ('  email = "me@example.com"', "accent"),
-            ('  host = "imap.example.com"', "accent"),
-            ('  password_command = ["pass", "show", "mail/work"]', "accent"),
+            ("Without a screen:", "muted"),
+            ("  mailsync account add", "accent"),
             ("", "plain"),
-            ("and allow it to be read:", "muted"),
-            ("  mailsync consent grant work --all", "accent"),
+            ("Accounts are written to", "muted"),
+            (f"  {self._config_path}", "accent"),
         ]
 
     def render_line(self, y: int) -> Strip:
