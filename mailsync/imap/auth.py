@@ -38,6 +38,7 @@ REFUSAL_SECONDS = 10.0
 LINE_LIMIT = 8000
 """Longer commands are not sent in one line (RFC 4959 section 3); servers take 8192 octets (RFC 7162 section 4)."""
 _MICROSOFT = (".outlook.com", ".office365.com", ".office365.us", ".outlook.cn", ".hotmail.com", ".live.com")
+_USUAL = re.compile(r"[ -~]{1,200}")
 _FOR_GOOD = frozenset({"403", "insufficient_scope"})
 """What a token is refused for that another one of the same kind would be refused for, too."""
 
@@ -69,7 +70,7 @@ async def sign_in(
     protocol.unsaid = partial(_blanked, secrets=secrets)
     if isinstance(credential, Bearer):
         exchange = _with_token(capabilities, endpoint, username, credential.token)
-    elif "AUTH=PLAIN" in capabilities:
+    elif "AUTH=PLAIN" in capabilities and not _faster_by_login(capabilities, username, credential.text):
         exchange = sasl.plain(username, credential.text)
     elif "LOGINDISABLED" not in capabilities:
         parts: list[bytes | Literal] = [b"LOGIN ", astring(username.encode()), b" ", astring(credential.text.encode())]
@@ -85,6 +86,15 @@ async def sign_in(
     answer = await _exchange(protocol, exchange, initial="SASL-IR" in capabilities)
     secrets += exchange.said
     return _judged(answer, secrets, exchange)
+
+
+def _faster_by_login(capabilities: frozenset[str], username: str, password: str) -> bool:
+    """Without SASL-IR, AUTHENTICATE takes a round trip more than LOGIN, which every server may say that it refuses.
+
+    Only for what LOGIN carries without a doubt (RFC 3501 section 9: a string has no charset).
+    """
+    refused = not capabilities.isdisjoint({"SASL-IR", "LOGINDISABLED"})
+    return not refused and all(map(_USUAL.fullmatch, (username, password)))
 
 
 def no_mailbox(answer: Tagged) -> NoMailbox | None:

@@ -80,7 +80,8 @@ async def sign_in(port: int, security: str = "none", ca: Path | None = None, pas
     ("capabilities", "verbs"),
     [
         ("IMAP4rev1", ["CAPABILITY", "LOGIN", "CAPABILITY"]),
-        ("IMAP4rev1 AUTH=PLAIN", ["CAPABILITY", "AUTHENTICATE", "CAPABILITY"]),
+        ("IMAP4rev1 AUTH=PLAIN", ["CAPABILITY", "LOGIN", "CAPABILITY"]),
+        ("IMAP4rev1 AUTH=PLAIN LOGINDISABLED", ["CAPABILITY", "AUTHENTICATE", "CAPABILITY"]),
         ("IMAP4rev1 AUTH=PLAIN SASL-IR", ["CAPABILITY", "AUTHENTICATE", "CAPABILITY"]),
         ("imap4REV1 auth=plain sasl-ir", ["CAPABILITY", "AUTHENTICATE", "CAPABILITY"]),
         ("IMAP4rev1 AUTH=PLAINTEXT AUTH=XOAUTH2", ["CAPABILITY", "LOGIN", "CAPABILITY"]),
