@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 
 from mailsync.imap.encode import Literal, begin_parts, mailbox, render
@@ -99,12 +99,24 @@ class Listing:
     """LIST on its way, with STATUS in the same round trip where LIST-STATUS (RFC 5819) is offered."""
 
     def __init__(self, line: Line, *, status: bool = True, sizes: bool = False) -> None:
+        self.asked = _asked(line, status=status, sizes=sizes)
         self.groups = _return_options(line, status=status, sizes=sizes)
         """The groups of options that were asked for: what has to be given up where they are refused."""
         self.found: dict[bytes, Listed] = {}
         self.statuses: dict[bytes, StatusEntry] = {}
         text = f" RETURN ({' '.join(filter(None, self.groups.values()))})" if self.groups else ""
         self.pending = line.protocol.begin("LIST", b'LIST "" "*"' + text.encode(), accept=self._accept)
+
+    def ask_status(self, line: Line, raw_names: Iterable[bytes]) -> list[Pending]:
+        """STATUS of folders that there should be, behind LIST where that does not tell it; what comes is in
+        `statuses`, what is refused is asked for again."""
+        items = status_items(line)
+        waiting: list[Pending] = []
+        for raw_name in raw_names if "LIST STATUS" not in self.groups else ():
+            parts = [b"STATUS ", mailbox(raw_name), f" ({' '.join(items)})".encode()]
+            if len(render(parts, line.capabilities)) == 1:
+                waiting.append(begin_parts(line.protocol, "STATUS", parts, line.capabilities, self._accept))
+        return waiting
 
     def _accept(self, response: Response) -> bool:
         if isinstance(response, ListEntry):
@@ -126,7 +138,7 @@ async def list_folders(
     `early` was asked during the sign-in; it counts where it asks for what is asked for by all that is known now.
     """
     listing = early
-    if listing is None or listing.groups != _return_options(line, status=status, sizes=sizes):
+    if listing is None or listing.asked != _asked(line, status=status, sizes=sizes):
         listing = Listing(line, status=status, sizes=sizes)
     while True:
         answer = await line.protocol.finish(listing.pending)
@@ -147,6 +159,11 @@ async def list_folders(
     if status:
         await fill_status(line, [listed for listed in folders if not listed.status], sizes=sizes)
     return folders
+
+
+def _asked(line: Line, *, status: bool, sizes: bool) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What LIST and STATUS are asked for by all that is known now."""
+    return _return_options(line, status=status, sizes=sizes), status_items(line, sizes=sizes)
 
 
 def _return_options(line: Line, *, status: bool, sizes: bool) -> dict[str, str]:

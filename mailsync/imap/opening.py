@@ -1,8 +1,11 @@
-"""EXAMINE and UID FETCH in one round trip: for the first sync of small folders and for what a push tells of."""
+"""EXAMINE and UID FETCH or UID SEARCH in one round trip: for what can be foreseen of a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailsync.errors import MailsyncError
+from mailsync.imap import searching
 from mailsync.imap.fetching import FetchStream
 from mailsync.imap.line import Line
 from mailsync.imap.mailboxes import Mailbox, begin_examine, parameter
@@ -43,15 +46,17 @@ class Opening:
         items: str,
         batch_bytes: int,
         since: tuple[int, int] | None = None,
+        changed_since: int | None = None,
     ) -> Opening:
         """Send both commands; returns at once, unless the folder's name has to wait for the server's go-ahead."""
-        opening = cls(line, raw_name, (uids, items, batch_bytes), since)
+        opening = cls(line, raw_name, (uids, items, batch_bytes, changed_since), since)
         await opening._send()
         return opening
 
     def _new_stream(self) -> FetchStream:
-        uids, items, batch_bytes = self._fetch
-        return FetchStream(self._line.protocol, [uids], items, batch_bytes, 1)
+        uids, items, batch_bytes, changed_since = self._fetch
+        modifier = "" if changed_since is None else f" (CHANGEDSINCE {changed_since})"
+        return FetchStream(self._line.protocol, [uids], items, batch_bytes, 1, modifier)
 
     async def _send(self) -> None:
         self._extension, words = parameter(self._line, self._since, None)
@@ -86,4 +91,22 @@ class Opening:
                 raise
 
 
-FetchArguments = tuple[UidSet | str, str, int]
+FetchArguments = tuple[UidSet | str, str, int, int | None]
+
+
+async def examine_searching(
+    line: Line, raw_name: bytes, criteria: Sequence[str]
+) -> tuple[Mailbox, list[UidSet | None]]:
+    """Open a folder without a parameter and search in it in one round trip; CommandRefused when it is not opened.
+
+    None for a search that was not answered with a whole answer, whatever the reason: it can be asked again.
+    """
+    pending, box, single = begin_examine(line, raw_name, "")
+    if not single:
+        line.check(await line.protocol.finish(pending), pending.name)
+    asked = searching.begin(line, criteria)
+    answer = await line.protocol.finish(pending)
+    answers = [await line.protocol.finish(question.pending) for question in asked]
+    line.check(answer, pending.name)
+    whole = (told.status == "OK" and (told.code is None or told.code.name != "MESSAGELIMIT") for told in answers)
+    return box, [question.found if good else None for question, good in zip(asked, whole, strict=True)]

@@ -13,10 +13,10 @@ PIECE = 1 << 30
 """UIDs in one `within`: only the length of the text counts."""
 
 
-class _Question:
+class Question:
     """One UID SEARCH and what was answered."""
 
-    def __init__(self, line: Line, criteria: str, returns: str, *, alone: bool = True) -> None:
+    def __init__(self, line: Line, criteria: str, returns: str, *, alone: bool = True, ahead: bool = False) -> None:
         self.found = EMPTY
         self._alone = alone
         self.count: int | None = None
@@ -24,7 +24,9 @@ class _Question:
         self.extended = bool(returns) and line.offers("ESEARCH")
         words = f"UID SEARCH RETURN ({returns}) {criteria}" if self.extended else f"UID SEARCH {criteria}"
         self._protocol = line.protocol
-        self.pending: Pending = line.protocol.begin("UID SEARCH", words.encode("ascii"), accept=self._accept)
+        self.pending: Pending = line.protocol.begin(
+            "UID SEARCH", words.encode("ascii"), accept=self._accept, ahead=ahead
+        )
 
     def _accept(self, response: Response) -> bool:
         match response:
@@ -63,8 +65,13 @@ async def search_many(line: Line, criteria: Sequence[str]) -> list[UidSet]:
     return found
 
 
+def begin(line: Line, criteria: Sequence[str]) -> list[Question]:
+    """Searches on their way behind a command that will open the folder."""
+    return [Question(line, one, "ALL", alone=False, ahead=True) for one in criteria]
+
+
 async def _ask(line: Line, criteria: Sequence[str]) -> list[UidSet]:
-    questions = [_Question(line, one, "ALL", alone=len(criteria) == 1) for one in criteria]
+    questions = [Question(line, one, "ALL", alone=len(criteria) == 1) for one in criteria]
     answers = [await line.protocol.finish(question.pending) for question in questions]
     found: list[UidSet] = []
     for question, answer in zip(questions, answers, strict=True):
@@ -75,16 +82,16 @@ async def _ask(line: Line, criteria: Sequence[str]) -> list[UidSet]:
     return found
 
 
-async def _plainly(line: Line, criteria: str) -> tuple[_Question, Tagged]:
+async def _plainly(line: Line, criteria: str) -> tuple[Question, Tagged]:
     """Ask without RETURN what was BAD with it: if that works, ESEARCH does not, on this connection."""
-    question = _Question(line, criteria, "")
+    question = Question(line, criteria, "")
     answer = await line.protocol.finish(question.pending)
     if answer.status == "OK":
         line.latch_off("ESEARCH")
     return question, answer
 
 
-async def _beyond(line: Line, question: _Question, answer: Tagged) -> UidSet:
+async def _beyond(line: Line, question: Question, answer: Tagged) -> UidSet:
     """What is below the lowest message that a server with MESSAGELIMIT (RFC 9738) has looked at."""
     found, criteria = EMPTY, question.criteria
     while answer.code is not None and answer.code.name == "MESSAGELIMIT":
@@ -92,7 +99,7 @@ async def _beyond(line: Line, question: _Question, answer: Tagged) -> UidSet:
         lowest = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
         if lowest <= 1:
             break
-        question = _Question(line, f"UID 1:{lowest - 1} {criteria}", "ALL")
+        question = Question(line, f"UID 1:{lowest - 1} {criteria}", "ALL")
         answer = await line.ok(question.pending)
         found |= question.found
     return found
@@ -102,7 +109,7 @@ async def count(line: Line, criteria: str) -> int | None:
     """How many messages of the open folder meet `criteria`, without their UIDs; None where ESEARCH is not offered."""
     if not line.offers("ESEARCH"):
         return None
-    question = _Question(line, criteria, "COUNT")
+    question = Question(line, criteria, "COUNT")
     answer = await line.protocol.finish(question.pending)
     if line.misunderstood(answer):
         question, answer = await _plainly(line, criteria)
@@ -114,7 +121,7 @@ async def newest(line: Line, most: int, criteria: str = "ALL") -> UidSet | None:
     """The `most` highest UIDs of those that meet `criteria` (PARTIAL, RFC 9394); None where that is not offered."""
     if not line.offers("PARTIAL") or not line.offers("ESEARCH"):
         return None
-    question = _Question(line, criteria, f"PARTIAL -1:-{most}")
+    question = Question(line, criteria, f"PARTIAL -1:-{most}")
     answer = await line.protocol.finish(question.pending)
     if line.misunderstood(answer):
         line.latch_off("PARTIAL")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mailsync.errors import ConnectionLost, MailsyncError, Throttled, Unreachable
-from mailsync.imap import mailboxes, notify, searching, throttle
+from mailsync.imap import mailboxes, notify, opening, searching, throttle
 from mailsync.imap.connect import Endpoint, connect, dial
 from mailsync.imap.fetching import FetchStream
 from mailsync.imap.line import Line
@@ -79,14 +79,14 @@ class Session(Line):
         quirks: Quirks = UNKNOWN,
         overrides: Mapping[str, Any] | None = None,
         on_state: Callable[[Session], None] | None = None,
-        lists: bool = False,
+        lists: Sequence[bytes] | None = None,
     ) -> Session:
         """Connect, sign in, introduce ourselves and enable what the server has for us.
 
         `quirks` are known beforehand (a probe, an earlier connection); they are combined with those of host, greeting,
         ID and capabilities, and `overrides`, what the user has set, is applied last: see `imap.quirks`. `on_state` is
         called with the session after each move to another state, "connecting" first. `lists`: the folders are asked
-        for in a round trip of the sign-in, for the first `list_folders`.
+        for in a round trip of the sign-in, for the first `list_folders`, with STATUS of those with these raw names.
         """
         client = dial(endpoint)
         session = cls(client.protocol, endpoint, quirks, on_state)
@@ -127,12 +127,17 @@ class Session(Line):
         batch_bytes: int,
         *,
         since: tuple[int, int] | None = None,
+        changed_since: int | None = None,
     ) -> Opening:
         """Open a folder and fetch from it in one round trip: `await opening.box()`, then read `opening.stream`.
 
         Several may be begun one after the other; their answers come, and must be read, in that order. See `Opening`.
         """
-        return await Opening.begin(self, raw_name, uids, items, batch_bytes, since)
+        return await Opening.begin(self, raw_name, uids, items, batch_bytes, since, changed_since)
+
+    async def examine_searching(self, raw_name: bytes, criteria: Sequence[str]) -> tuple[Mailbox, list[UidSet | None]]:
+        """Open a folder and search in it in one round trip; see `opening.examine_searching`."""
+        return await opening.examine_searching(self, raw_name, criteria)
 
     async def unselect(self) -> bool:
         """Leave the open folder; False where the server has no harmless way to do so."""

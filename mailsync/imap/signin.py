@@ -7,7 +7,7 @@ CAPABILITY is asked again always; where the sign-in's own answer tells them too,
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,8 +33,8 @@ class Introduction:
         self.listing: Listing | None = None
         """LIST, where it was to be asked as well and could be in the same round trip."""
 
-    async def run(self, username: str, credential: Credential, *, lists: bool = False) -> None:
-        """Sign in; `lists`: ask for the folders, too.
+    async def run(self, username: str, credential: Credential, *, lists: Sequence[bytes] | None = None) -> None:
+        """Sign in; `lists`: ask for the folders, too, and for STATUS of those with these raw names.
 
         Raises SignInFailed, Throttled, InsecureConnection, Unreachable or ProtocolError.
         """
@@ -62,9 +62,10 @@ class Introduction:
                 await line.protocol.finish(waiting[-1])
         if wanted := self._extensions():
             waiting.append(self._enable(wanted))
-        if lists and not alone:
+        if lists is not None and not alone:
             self.listing = Listing(line)
             waiting.append(self.listing.pending)
+            waiting += self.listing.ask_status(line, lists[: max(0, line.quirks.pipeline - len(waiting) - 1)])
         if not capabilities.future.done():
             await self._answered(capabilities)
         for pending in waiting:

@@ -63,9 +63,9 @@ class AccountMirror(AccountConnection):
 
         try:
             await self.begin(asked=not scheduled)
-            self.discovering = not dry_run
+            self.discovering = None if dry_run else await self._expected()
             async with self.pool.session() as session:
-                self.discovering = False
+                self.discovering = None
                 discovery = Discovery(self.mail, self.name, self.account_id, self.config, self.now)
                 found = await discovery.refresh(session, only, dry_run=dry_run)
             self.syncing = True
@@ -87,7 +87,7 @@ class AccountMirror(AccountConnection):
             if not isinstance(error, Interrupted):
                 log.warning("sync_failed", account=self.name, exc_info=error)
         finally:
-            self.syncing = self.discovering = False
+            self.syncing, self.discovering = False, None
             await self.end()
         result.folders.sort(key=lambda folder: folder.name)
         if result.error is None:
@@ -98,6 +98,13 @@ class AccountMirror(AccountConnection):
         if not dry_run:
             await self._conclude(result, outcome, scheduled=scheduled)
         return result
+
+    async def _expected(self) -> list[bytes]:
+        """Raw names of folders whose STATUS will be wanted, where LIST did not tell it the last time."""
+        if self.knowledge.offered("LIST-STATUS"):
+            return []
+        present = await self.store.aread(lambda connection: folders.present(connection, self.account_id))
+        return [folder.raw_name for folder in present.values()]
 
     async def _conclude(self, result: AccountResult, outcome: str, *, scheduled: bool) -> None:
         at = self.now()

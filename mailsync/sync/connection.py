@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -68,8 +68,9 @@ class AccountConnection:
     give_way: Callable[[], Awaitable[bool]] | None = field(default=None, init=False)
     """Has a monitor let go of its connections; False when it had none."""
     syncing: bool = field(default=False, init=False)
-    discovering: bool = field(default=False, init=False)
-    """The folders are wanted next: whoever connects asks for them in a round trip of the sign-in."""
+    discovering: Sequence[bytes] | None = field(default=None, init=False)
+    """The folders are wanted next: whoever connects asks for them in a round trip of the sign-in, and for STATUS of
+    those that have these raw names where LIST does not tell it."""
     mail: Store = field(init=False)
     """`store` for what comes out of the mailbox: nothing is written without consent at that very moment."""
     pool: Pool = field(init=False)

@@ -22,12 +22,13 @@ from mailsync.record import record
 from mailsync.store import certificates, folders
 from mailsync.store.database import Store
 from mailsync.sync import download, guard, plan
+from mailsync.sync.ahead import opened
 from mailsync.sync.carrier import Carrier
 from mailsync.sync.certify import certify
 from mailsync.sync.download import Download
 from mailsync.sync.gmail import keep_labels
 from mailsync.sync.plan import Changes, Choice, Modseq, Numbers
-from mailsync.sync.questions import Questions, opened_telling
+from mailsync.sync.questions import Questions
 from mailsync.sync.scope import Scope
 
 ROUNDS = 3
@@ -133,13 +134,14 @@ class FolderSync:
         since = None
         if complete and not self.full and folder.uidvalidity and folder.highestmodseq:
             since = (folder.uidvalidity, folder.highestmodseq)
-        told = None
-        if complete and self._tells_at_once(session, folder):
-            box, told = await opened_telling(session, folder.raw_name)
+        ahead = None
+        if complete:
+            searches = not (self.full or self.scheduled)
+            box, ahead = await opened(self.store, session, folder, self.status, since=since, searches=searches)
         else:
-            box = await session.examine(folder.raw_name, since=since)
+            box = await session.examine(folder.raw_name)
         server = await self._numbers(session, box)
-        questions = Questions(self.store, session, folder, box, self.now, told)
+        questions = Questions(self.store, session, folder, box, self.now, ahead)
         held = folder.messages + len(questions.outside)
         stored = Numbers(folder.uidvalidity, folder.uidnext, folder.highestmodseq, held)
         choice = plan.decide(
@@ -191,12 +193,6 @@ class FolderSync:
         full_scan = questions.looked_at_all and choice.strategy in ("first", "scan")
         await self._finish(session, checkpoint, full_scan=full_scan)
         return await self._counted(session)
-
-    def _tells_at_once(self, session: Session, folder: folders.Folder) -> bool:
-        """Whatever EXAMINE says, all flags will be asked for, and they are few."""
-        few = range(1, plan.FEW + 1)
-        small = self.status is not None and self.status.messages in few and folder.messages in few
-        return small and not _modseq(session, None) and session.quirks.pipeline > 1
 
     def _chosen(self, choice: Choice, server: Numbers) -> None:
         self._choice = choice

@@ -136,6 +136,10 @@ class Knowledge:
 
         self.store.write(write)
 
+    def offered(self, capability: str) -> bool:
+        """The server announced it when it was met last."""
+        return capability in self.described[1].split()
+
     # -- its limits --------------------------------------------------------------------------------------------
 
     @property

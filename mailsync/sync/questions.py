@@ -17,6 +17,7 @@ from mailsync.record import replace
 from mailsync.store import folders, holdings, quarantine
 from mailsync.store.database import Store
 from mailsync.sync import guard, plan
+from mailsync.sync.ahead import ALL, BATCH_BYTES, Ahead, known_flags
 from mailsync.sync.plan import Changes, FlagState, Numbers, States
 from mailsync.sync.telling import Telling, Told
 
@@ -27,29 +28,11 @@ RANGES = 500
 NEAR = 5000
 """Newest messages among which deletions are sought first where a listing is long (no ESEARCH)."""
 PIECE = 2000
-ALL = "1:*"
-"""Never asked of an empty folder: some servers answer BAD."""
-BATCH_BYTES = 1 << 20
-
-
-async def opened_telling(session: Session, raw_name: bytes) -> tuple[Mailbox, Told | None]:
-    """Open a small folder and hear the flags of all its messages in one round trip; None where FETCH was refused."""
-    opening = await session.begin_examine_fetch(raw_name, ALL, "UID FLAGS", BATCH_BYTES)
-    box = await opening.box()
-    telling = Telling()
-    try:
-        async for batch in opening.stream:
-            telling.add(batch)
-    except CommandRefused:  # the folder may be empty
-        if session.closed is not None:
-            raise
-        return box, None
-    return box, None if opening.stream.refusals else telling.told()
 
 
 class Questions:
-    """The questions to one open folder. `outside` are UIDs deliberately not mirrored (`folders.outside`); `told` is
-    what `opened_telling` heard."""
+    """The questions to one open folder. `outside` are UIDs deliberately not mirrored (`folders.outside`); `ahead` is
+    what has been asked as it was opened."""
 
     def __init__(
         self,
@@ -58,7 +41,7 @@ class Questions:
         folder: folders.Folder,
         box: Mailbox,
         now: Callable[[], float],
-        told: Told | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         self.box = box
         self.outside = UidSet.parse(folder.outside)
@@ -69,8 +52,8 @@ class Questions:
         self._session = session
         self._folder = folder
         self._now = now
-        self._held: UidSet | None = None
-        self._told = told
+        self._ahead = ahead or Ahead()
+        self._held = self._ahead.known.held if self._ahead.known is not None else None
 
     @property
     def _limited(self) -> bool:
@@ -136,8 +119,10 @@ class Questions:
         box = self.box
         if not box.exists:
             return await self._believed(Changes(remove=await self.held()), 0)
+        told = self._ahead.changed
         try:
-            told = await self.told([ALL], changed_since=since)
+            if told is None:
+                told = await self.told([ALL], changed_since=since)
         except CommandRefused:
             if self._session.closed is not None:
                 raise
@@ -175,7 +160,7 @@ class Questions:
 
     async def _by_fetch(self) -> Changes:
         """UID and flags of every message."""
-        told = self._told or await self.told([ALL])
+        told = self._ahead.told or await self.told([ALL])
         listed = told.uids
         if len(listed) < self.box.exists and not self._limited:
             # Some answers are missing: SEARCH says which messages there are, their flags stay as they were.
@@ -192,29 +177,26 @@ class Questions:
     async def _by_search(self, before: Numbers) -> Changes | None:
         """Flags by searches, UIDs by arithmetic or a search; None where that is not to be relied on or costs more."""
         box, folder_id, session = self.box, self._folder.id, self._session
-        text, next_uid = await self._store.aread(
-            lambda c: (holdings.flags(c, folder_id), folders.next_uid(c, folder_id))
-        )
-        known = _flag_sets(text)
-        if not plan.searchable(known, box.flags, lists_keywords=_lists_keywords(session)) or (
+        known = self._ahead.known or await known_flags(self._store, folder_id)
+        if not plan.searchable(known.sets, box.flags, lists_keywords=_lists_keywords(session)) or (
             not session.quirks.keywords_searchable and any(not name.startswith("\\") for name in box.flags)
         ):
             return None
-        server = Numbers(None, box.uidnext, None, box.exists)
-        at_least = None if before.uidnext is None else Numbers(None, next_uid, None, 0)
-        new = plan.arrivals_only(at_least, server, text.total + len(self.outside)) if at_least else None
-        asked = plan.questions(known, box.flags, None, text.total)
-        if new is None or any(len(one.expected) * 2 > text.total for one in asked):
-            asked = plan.questions(known, box.flags, await self.held(), text.total)
-        if not plan.sets_are_smaller(asked, text.total):
+        new = known.arrivals(before, Numbers(None, box.uidnext, None, box.exists), len(self.outside))
+        asked = await known.questions(self._store, folder_id, box.flags, listed=new is None)
+        self._held = self._held or known.held
+        if not plan.sets_are_smaller(asked, known.total):
             return None
-        criteria = [one.criterion for one in asked]
+        criteria = ["ALL"] * (new is None) + [one.criterion for one in asked]
+        found = self._ahead.found
+        missing = [one for one in criteria if one not in found]
         try:
-            answers = await session.search_many(["ALL", *criteria] if new is None else criteria)
+            found |= zip(missing, await session.search_many(missing), strict=True)
         except (CommandRefused, ProtocolError):
             if session.closed is not None:
                 raise
             return None
+        answers = [found[one] for one in criteria]
         if new is None:
             listed = answers.pop(0)
             if len(listed) != box.exists:
@@ -360,20 +342,3 @@ def _lists_keywords(session: Session) -> bool:
 
 def _parsed(texts: dict[FlagState, str]) -> dict[FlagState, UidSet]:
     return {state: UidSet.parse(text) for state, text in texts.items()}
-
-
-def _flag_sets(text: holdings.FlagText) -> plan.FlagSets:
-    keywords: dict[str, UidSet] = {}
-    for words, uids in text.keywords.items():
-        some = UidSet.parse(uids)
-        for word in words.lower().split():
-            keywords[word] = keywords.get(word, EMPTY) | some
-    parse = UidSet.parse
-    return plan.FlagSets(
-        parse(text.unseen),
-        parse(text.answered),
-        parse(text.flagged),
-        parse(text.deleted),
-        parse(text.draft),
-        keywords,
-    )

@@ -180,3 +180,26 @@ async def test_dovecot(dovecot: Dovecot, fresh_user: str) -> None:
         found.append(opened.exists)
     assert found == [1, 2, 3, -1, 4, 5, 6]
     await session.logout()
+
+
+async def test_searches_behind_the_opening(server: FakeServer, session: Session) -> None:
+    """Each has its own answer; one that is refused has none, and neither has a folder that is not opened."""
+
+    async def refuse(link: Link, command: Command) -> bool:
+        if link.selected is not None and b"DRAFT" not in command.text:
+            return False
+        await link.ok(command, "not that", "BAD")
+        return True
+
+    server.hooks["UID SEARCH"] = refuse
+    opened, answers = await session.examine_searching(b"INBOX", ["ALL", "DRAFT", "UNSEEN"])
+    assert opened.exists == 5
+    assert session.mailbox is opened
+    assert answers[0] == UidSet([(1, 5)])
+    assert answers[1] is None
+    assert answers[2] == await session.search("UNSEEN")
+    with pytest.raises(CommandRefused):
+        await session.examine_searching(b"nowhere", ["ALL", "UNSEEN"])
+    assert session.closed is None
+    assert session.mailbox is None
+    assert (await session.examine(b"Other")).exists == 2

@@ -193,7 +193,7 @@ async def test_the_folders_in_a_round_trip_of_the_sign_in(dovecot: Dovecot, fres
         dovecot.fill(fresh_user, f"f{number}", [])
     with FaultProxy(dovecot.port, Faults(latency=0.05)) as proxy:
         endpoint = Endpoint("127.0.0.1", proxy.port, "none")
-        session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]), lists=True)
+        session = await Session.open(endpoint, fresh_user, Password(dovecot.users[fresh_user]), lists=[])
         assert len(await session.list_folders()) == 31
         (turns,) = proxy.turns
         assert [turn.count(b"\r\n") for turn in turns] == [1, 4]
@@ -227,7 +227,7 @@ async def test_folders_asked_for_too_early_are_asked_for_again(name: str) -> Non
         server.capabilities = f"{FULL} LIST-STATUS"
         server.hooks |= {"ID": identify, "ENABLE": enables(), "LIST": strict}
         endpoint = Endpoint("127.0.0.1", server.port, "none")
-        session = await Session.open(endpoint, "alice", Password("secret"), lists=True)
+        session = await Session.open(endpoint, "alice", Password("secret"), lists=[])
         assert session.closed is None
         listed = {one.entry.name: one.status["MESSAGES"] for one in await session.list_folders()}
         assert listed == {"INBOX": 1, "Other": 2}
