@@ -59,24 +59,22 @@ def waiting(connection: sqlite3.Connection, folder_id: int) -> str:
 
 
 def flags(connection: sqlite3.Connection, folder_id: int) -> FlagText:
-    """UIDs by flag, in one pass over the folder."""
-    row = connection.execute(
-        """SELECT count(*), group_concat(uid) FILTER (WHERE flags & 1 = 0), group_concat(uid) FILTER (WHERE flags & 2),
-                  group_concat(uid) FILTER (WHERE flags & 4), group_concat(uid) FILTER (WHERE flags & 8),
-                  group_concat(uid) FILTER (WHERE flags & 16), sum(keywords <> '')
-           FROM messages WHERE folder_id = ?""",
+    """UIDs by flag. What is read and nothing else, as most mail is, is counted only."""
+    total = connection.execute("SELECT count(*) FROM messages WHERE folder_id = ?", (folder_id,)).fetchone()[0]
+    groups = connection.execute(
+        """SELECT flags, keywords, group_concat(uid) FROM messages
+           WHERE folder_id = ? AND (flags <> 1 OR keywords <> '') GROUP BY flags, keywords""",
         (folder_id,),
-    ).fetchone()
-    keywords = {}
-    if row[6]:
-        keywords = dict(
-            connection.execute(
-                """SELECT keywords, group_concat(uid) FROM messages WHERE folder_id = ? AND keywords <> ''
-                   GROUP BY keywords""",
-                (folder_id,),
-            ).fetchall()
-        )
-    return FlagText(row[0], row[1] or "", row[2] or "", row[3] or "", row[4] or "", row[5] or "", keywords)
+    ).fetchall()
+
+    def joined(bit: int, value: int) -> str:
+        return ",".join(uids for bits, _, uids in groups if bits & bit == value)
+
+    keywords: dict[str, str] = {}
+    for _, words, uids in groups:
+        if words:
+            keywords[words] = f"{keywords[words]},{uids}" if words in keywords else uids
+    return FlagText(total, joined(1, 0), joined(2, 2), joined(4, 4), joined(8, 8), joined(16, 16), keywords)
 
 
 def states(

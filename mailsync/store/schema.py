@@ -285,6 +285,7 @@ CREATE TABLE certificates (
 """
 
 _MIGRATION_3 = """
+CREATE INDEX messages_without_content ON messages (folder_id, uid) WHERE content_id IS NULL;
 CREATE TABLE audit_log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,
