@@ -286,6 +286,7 @@ CREATE TABLE certificates (
 
 _MIGRATION_3 = """
 CREATE INDEX messages_without_content ON messages (folder_id, uid) WHERE content_id IS NULL;
+CREATE INDEX messages_by_flags ON messages (folder_id, flags, keywords, uid) WHERE flags <> 1 OR keywords <> '';
 CREATE TABLE audit_log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,

@@ -139,3 +139,13 @@ def test_holdings_are_sets(connection: sqlite3.Connection) -> None:
     assert {words: numbers(text) for words, text in flags.keywords.items()} == {"k x": {8, 9}}
     states = {state: numbers(text) for state, text in holdings.states(connection, a, [(1, 2), (8, 9)]).items()}
     assert states == {(1, ""): {1}, (2, ""): {2}, (0, "k x"): {8}, (1, "k x"): {9}}
+
+
+def test_what_is_rare_is_found_by_its_index(connection: sqlite3.Connection) -> None:
+    a, _ = two_folders(connection)
+    said: list[str] = []
+    for read, index in ((holdings.waiting, "messages_without_content"), (holdings.flags, "messages_by_flags")):
+        connection.set_trace_callback(said.append)
+        read(connection, a)
+        connection.set_trace_callback(None)
+        assert index in connection.execute(f"EXPLAIN QUERY PLAN {said[-1]}").fetchone()[3]
