@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
 from pathlib import Path
 
@@ -11,11 +9,8 @@ import pytest
 from textual.message import Message
 
 from mailsync.config.load import load_config
-from mailsync.engine.engine import Engine
 from mailsync.errors import SecretsUnavailable
 from mailsync.store import consents
-from mailsync.store.database import Store
-from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.account_add import AddScreen
 from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.widgets.fields import Choices, Entry, Field
@@ -23,8 +18,7 @@ from mailsync.tui.widgets.keybar import KeyBar
 from mailsync.tui.widgets.steps_consent import ConsentStep
 from mailsync.tui.widgets.steps_server import AddressStep, HandStep, ServerStep
 from mailsync.tui.widgets.steps_signin import ApplicationStep, ChoiceStep, LoginStep, PasswordStep
-from tests.servers.dovecot import Dovecot
-from tests.tui.driving import settle, until
+from tests.tui.driving import until
 from tests.tui.entrances import PASSWORD, URL, World
 from tests.tui.hands import Drive, Hands, actions, kept, written
 from tests.tui.prepared import Builder
@@ -303,71 +297,3 @@ def test_a_password_is_in_nothing_that_is_shown_or_said(
         assert not [text for text in said if PASSWORD in text]
 
     drive(act)
-
-
-def test_by_keyboard_from_an_empty_dashboard_to_mirrored_mail(
-    tmp_path: Path, dovecot: Dovecot, fresh_user: str
-) -> None:
-    """Nothing is made up here but the person: a real Dovecot, engine, store and configuration."""
-    path, data = tmp_path / "config.toml", tmp_path / "data"
-    path.write_text('# mine\n[general]\nsecrets = "file"\n', "utf-8")
-    path.chmod(0o600)
-    password = dovecot.users[fresh_user]
-    with dovecot.client(fresh_user) as client:
-        client.append("INBOX", b"Subject: hello\r\n\r\nworld\r\n")
-    store = Store.open(data, create=True)
-    config = load_config(path)
-    engine = Engine(config, store, data, quiet=True, read_config=lambda: load_config(path))
-    app = MailsyncApp(store, engine=engine, config_path=str(path))
-    spent = 0.0
-
-    async def act(hands: Hands) -> None:
-        nonlocal spent
-        await until(hands.pilot, lambda: app.vitals.can_sync)
-        begun = time.monotonic()
-        await hands.press("a")
-        await hands.at(AddressStep)
-        await hands.press(*f"{fresh_user}@localhost")
-        await hands.press("enter")
-        await until(hands.pilot, lambda: isinstance(hands.dialog.step, HandStep | ServerStep))
-        if isinstance(hands.dialog.step, ServerStep):
-            await hands.at(ServerStep)
-            await hands.press("end", "enter")
-        await hands.at(HandStep)
-        await hands.enter("localhost")
-        await hands.press("tab")
-        await hands.enter(str(dovecot.tls_port))
-        await hands.press("tab", "tab")
-        await hands.enter(fresh_user)
-        await hands.press("tab")
-        await hands.enter(str(dovecot.ca_file))
-        await hands.press("enter")
-        await hands.at(PasswordStep)
-        await hands.press(*password)
-        await hands.press("enter")
-        await hands.at(ConsentStep)
-        await hands.press("enter")
-        done = await hands.at(ChoiceStep)
-        assert "The first sync has begun" in done.text
-        await hands.press("enter")
-        await hands.closed()
-        await until(hands.pilot, lambda: app.vitals.snapshot.messages == 1)
-        spent = time.monotonic() - begun
-
-    async def run() -> None:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await settle(pilot)
-            await act(Hands(pilot, app))
-
-    try:
-        asyncio.run(run())
-    finally:
-        engine.stop()
-        store.close()
-    assert spent < 60
-    text = path.read_text("utf-8")
-    assert text.startswith('# mine\n[general]\nsecrets = "file"\n\n[accounts.localhost]\n')
-    assert password not in text
-    log = [file for file in data.rglob("*") if file.is_file() and "secrets" not in file.parts]
-    assert not [file.name for file in log if password.encode() in file.read_bytes()]
-    assert os.stat(data / "secrets" / "localhost.password").st_mode & 0o777 == 0o600  # noqa: PTH116

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from mailsync.errors import MailsyncError, SecretsUnavailable, SignInFailed
+from mailsync.errors import MailsyncError
 from mailsync.tui.entrance import Entrance, Known, Listed
 from mailsync.tui.screens.login import LoginWizard
 from mailsync.tui.screens.wizard import Wizard
@@ -52,22 +52,14 @@ class SignInScreen(LoginWizard):
             step = LoginStep(0)
             self.push(step)
             done = partial(self.entrance.signed_in, known)
-            self.call_after_refresh(
-                self.log_in, known, step, done, lambda _: self.leave(), undo=False, failed=self._refused
-            )
+            refused = partial(self.entrance.refused, known)
+            self.call_after_refresh(self.log_in, known, step, done, lambda _: self.leave(), undo=False, refused=refused)
         else:
             preset = PRESETS.get(account.provider)
             if preset is not None and preset.hint:
                 lead.append((preset.hint, "plain"))
             provider = account.provider
             self.push(PasswordStep(0, lead, name=None, username=account.username, provider=provider))
-
-    def _refused(self, error: MailsyncError) -> None:
-        known = self._known
-        if known is not None and isinstance(error, SignInFailed) and not isinstance(error, SecretsUnavailable):
-            self.entrance.refused(known, error)
-        if self.step is not None:
-            self.step.complain(error)
 
     def on_step_done(self, message: Step.Done) -> None:
         step, known = message.step, self._known

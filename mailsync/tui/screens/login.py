@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mailsync.errors import Interrupted, MailsyncError, SecretsUnavailable
+from mailsync.errors import Interrupted, MailsyncError, SecretsUnavailable, SignInFailed
 from mailsync.tui.entrance import Entrance, Known
 from mailsync.tui.screens.wizard import Wizard
 from mailsync.tui.widgets.steps_signin import ChoiceStep, LoginStep
@@ -17,29 +17,42 @@ if TYPE_CHECKING:
 
 
 class Attempt:
-    """One sign-in at a provider, on its way in a thread. `afterwards` is done there when it worked."""
+    """One sign-in at a provider, on its way in a thread. There `afterwards` is done when it worked, and `refused` when
+    it did not. With `undo` no token stays of one that came to nothing after all."""
 
     def __init__(
-        self, entrance: Entrance, one: Draft | Known, prompt: LoginStep, afterwards: Callable[[], Any], undo: bool
+        self,
+        entrance: Entrance,
+        one: Draft | Known,
+        prompt: LoginStep,
+        afterwards: Callable[[], Any],
+        refused: Callable[[SignInFailed], object],
+        undo: bool,
     ) -> None:
         self._entrance = entrance
         self._one = one
         self._prompt = prompt
         self._device_code = prompt.device_code
         self._afterwards = afterwards
+        self._refused = refused
         self._undo = undo
         self._lock = threading.Lock()
         self._login: Login | None = None
         self._cancelled = False
 
     def run(self) -> Any:
-        """Sign in; Interrupted when that was given up meanwhile, and then no token stays that `undo` forgets."""
+        """Sign in; Interrupted when that was given up meanwhile."""
         login = self._entrance.login(self._one, self._prompt, device_code=self._device_code)
         with self._lock:
             self._login = login
             if self._cancelled:
                 login.cancel()
-        login.run()
+        try:
+            login.run()
+        except SignInFailed as error:
+            if not isinstance(error, SecretsUnavailable):
+                self._refused(error)
+            raise
         try:
             result = self._afterwards()
         except MailsyncError:
@@ -79,13 +92,14 @@ class LoginWizard(Wizard):
         then: Callable[[Any], object],
         *,
         undo: bool,
+        refused: Callable[[SignInFailed], object] = lambda error: None,
         failed: Callable[[MailsyncError], object] | None = None,
     ) -> None:
         """Have the person sign in at the provider, in `step`, which is seen."""
 
         def begin() -> None:
             step.start_again()
-            attempt = self._attempt = Attempt(self.entrance, one, step, afterwards, undo)
+            attempt = self._attempt = Attempt(self.entrance, one, step, afterwards, refused, undo)
             told = "waiting for the sign-in at the provider"
             self.do(told, attempt.run, then, give_up=attempt.cancel, failed=failed)
 

@@ -59,7 +59,8 @@ class Wizard(ModalScreen[Listed | None]):
 
     BINDING_GROUP_TITLE = "Dialog"
     AUTO_FOCUS = None
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (72, "-narrow"), (120, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (72, "-roomy")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (26, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="dialog.back", tooltip="A step back; from the first one, leave"),
         Binding("f1", "keys", "Help", id="dialog.help", tooltip="The keys that work here"),

@@ -131,8 +131,8 @@ class ApplicationStep(SignInStep):
     def check(self) -> None:
         for field in (self._name_field, self._client, *filter(None, (self._issuer, self._command))):
             field.remark()
-        if self._issuer is not None and not self._issuer.value.strip().startswith("https://"):
-            self._issuer.complain(UsageError("an address that begins with https:// is missing"))
+        if self._issuer is not None and not self._issuer.value.strip():
+            self._issuer.complain(UsageError("there is none", hint="the https address of the OpenID provider"))
         elif not self._client.value.strip():
             self._client.complain(
                 UsageError("there is none", hint="register an application at the provider: its id stands there")
@@ -143,7 +143,13 @@ class ApplicationStep(SignInStep):
             super().check()
 
     def complain(self, error: MailsyncError) -> None:
-        (self._name_field if isinstance(error, UsageError) else self._client).complain(error)
+        text = str(error)
+        if self._issuer is not None and "issuer" in text:
+            self._issuer.complain(error)
+        elif isinstance(error, UsageError) and "client" not in text:
+            self._name_field.complain(error)
+        else:
+            self._client.complain(error)
 
 
 class LoginStep(Step, can_focus=True):
