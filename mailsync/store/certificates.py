@@ -18,7 +18,8 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import compress, count, islice
+from operator import sub
 from typing import Any, Literal
 
 from mailsync.record import record
@@ -204,7 +205,7 @@ def _set_text(uids: Sequence[int]) -> str:
     """Ascending UIDs as canonical IMAP set text."""
     if not uids:
         return ""
-    breaks = [at for at, (low, high) in enumerate(pairwise(uids), 1) if high != low + 1]
+    breaks = list(compress(count(1), map((1).__ne__, map(sub, islice(uids, 1, None), uids))))
     runs = zip([0, *breaks], [*breaks, len(uids)], strict=True)
     return ",".join(f"{uids[a]}:{uids[b - 1]}" if b - a > 1 else str(uids[a]) for a, b in runs)
 

@@ -6,16 +6,16 @@ import json
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 
+from mailsync.record import record
 from mailsync.store import contents, messages, reunion
 
 PORTION = 2000
 """Rows that a statement changes at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Found:
     """A row that has what an arrival (by its index) has; `gone` when it has left its folder."""
 
@@ -25,7 +25,7 @@ class Found:
     gone: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Adopted:
     """An arrival that was not downloaded: `row` is the id it keeps if that has left its folder; else it gets one."""
 
@@ -117,7 +117,7 @@ def adopt(connection: sqlite3.Connection, folder_id: int, adopted: Sequence[Adop
     return [row[0] for row in held]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Row:
     """A row of a folder as it is told again; `emailid` '' for none."""
 
@@ -139,7 +139,7 @@ def rows(connection: sqlite3.Connection, folder_id: int, above: int, limit: int)
     return [Row(*row) for row in found]
 
 
-@dataclass(slots=True)
+@record
 class Rekeyed:
     """Rows under a new UIDVALIDITY, in order of their old UIDs: parallel sequences, and by index what few rows need."""
 

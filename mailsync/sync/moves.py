@@ -12,7 +12,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.model import FolderResult, split_flags
+from mailsync.record import record
 from mailsync.store import activity, contents, folders, identities
 from mailsync.store.database import Store
 from mailsync.sync import identity, internaldate
@@ -80,7 +81,7 @@ def _shown(answer: Fetch, *, honest: bool) -> Shown | None:
     )
 
 
-@dataclass(slots=True)
+@record
 class Moves:
     """Takes over for one folder what need not be downloaded; `doubts` tells what was contradicted."""
 
