@@ -243,9 +243,19 @@ class UidSet:
                 ends.append(high)
         return UidSet._of(starts, ends)
 
+    def symmetric_difference(self, other: UidSet) -> UidSet:
+        """Numbers in one of the two. All loops are in C: fast for two large sets that differ little."""
+        edges = sorted(self._edges() ^ other._edges())
+        return UidSet._of(edges[::2], [edge - 1 for edge in edges[1::2]])
+
+    def _edges(self) -> set[int]:
+        """Numbers at which a range begins, or is over."""
+        return {*self._starts, *map((1).__add__, self._ends)}
+
     __or__ = union
     __and__ = intersection
     __sub__ = difference
+    __xor__ = symmetric_difference
 
     def intersect_sorted(self, uids: Sequence[int]) -> list[int]:
         """Those of `uids` (ascending) that are in this set."""

@@ -204,7 +204,7 @@ def differing(asked: Sequence[Question], answers: Sequence[UidSet], common: UidS
     found = EMPTY
     for question, answer in zip(asked, answers, strict=True):
         if question.expected != answer:
-            found |= (question.expected - answer) | (answer - question.expected)
+            found |= question.expected ^ answer
     return found if common is None else found & common
 
 

@@ -200,6 +200,5 @@ async def test_searches_behind_the_opening(server: FakeServer, session: Session)
     assert answers[2] == await session.search("UNSEEN")
     with pytest.raises(CommandRefused):
         await session.examine_searching(b"nowhere", ["ALL", "UNSEEN"])
-    assert session.closed is None
-    assert session.mailbox is None
+    assert session.state == "authenticated"
     assert (await session.examine(b"Other")).exists == 2

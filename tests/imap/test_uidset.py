@@ -51,6 +51,7 @@ def test_set_algebra(one: list[tuple[int, int]], two: list[tuple[int, int]], num
     check(a | b, expanded(one) | expanded(two))
     check(a & b, expanded(one) & expanded(two))
     check(a - b, expanded(one) - expanded(two))
+    check(a ^ b, expanded(one) ^ expanded(two))
     ordered = sorted(set(numbers))
     assert a.intersect_sorted(ordered) == [uid for uid in ordered if uid in expanded(one)]
     assert [uid in a for uid in range(70)] == [uid in expanded(one) for uid in range(70)]
