@@ -14,6 +14,7 @@ from mailsync.errors import Throttled
 from mailsync.store import connections, probes, traffic
 from mailsync.sync import connection as connection_module
 from mailsync.sync import download, folder
+from mailsync.sync import line as line_module
 from mailsync.sync.line import Line
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import Command, FakeServer, Link, box, letter
@@ -240,11 +241,12 @@ async def test_a_slow_line_is_compressed_once_it_was_measured(
     start_dovecot: Callable[..., Dovecot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_module, "is_loopback", lambda host: False)
+    monkeypatch.setattr(line_module, "NEAR_SECONDS", 0.05)  # of a machine that has more to do
     server = start_dovecot(compress=True)
     with server.client() as client:
         for number in range(90):
             client.append("INBOX", letter(number, 30_000))
-    with FaultProxy(server.port, Faults(latency=0.015, piece=16_384)) as proxy, Rig(tmp_path, proxy.port) as rig:
+    with FaultProxy(server.port, Faults(latency=0.06, piece=65_536)) as proxy, Rig(tmp_path, proxy.port) as rig:
         await rig.sync()
         assert "first megabytes" in account(rig)["line"]
         async with rig.mirror.worker() as session:
