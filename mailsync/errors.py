@@ -24,6 +24,7 @@
      |- FolderDoubt                  exit 1, folder,  backoff   the answer would remove too much to be believed
      |- Interrupted                  exit 130, account, now     asked to stop before the end; what is done is kept
      `- MessageFailed                exit 1, message, backoff   one message could not be fetched or stored
+         `- ParseFailed              exit 1, message            a message cannot be made readable; its bytes are there
 
 `scope` says who absorbs a failure, so one bad message never stops a folder, nor a folder an account.
 """
@@ -205,3 +206,17 @@ class MessageFailed(MailsyncError):
 
     scope: Scope = "message"
     retry: Retry = "backoff"
+
+
+class ParseFailed(MessageFailed):
+    """This message cannot be made readable.
+
+    `stage` says where: "size", "structure", "headers", "bodies", "attachments" or "time".
+    """
+
+    retry: Retry = "never"
+    hint = "its bytes are whole: show --raw and export eml give them"
+
+    def __init__(self, stage: str, reason: str) -> None:
+        super().__init__(f"this message cannot be made readable ({stage}: {reason})")
+        self.stage = stage

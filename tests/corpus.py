@@ -49,6 +49,11 @@ def iter_torture(*, mboxes: bool = False) -> Iterator[tuple[str, bytes]]:
                 yield entry["path"], (base / entry["path"]).read_bytes()
 
 
+def torture_dir() -> Path:
+    """The folder of nasty messages and of the values their sources expect of them."""
+    return _folder() / "torture"
+
+
 def imap_dir() -> Path:
     """The folder of server replies and transcripts."""
     return _folder() / "imap"

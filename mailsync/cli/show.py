@@ -14,7 +14,7 @@ from mailsync.errors import MessageFailed, NotFound, UsageError
 from mailsync.text import safe_block
 
 if TYPE_CHECKING:
-    from mailsync.pipeline.mime import Parsed
+    from mailsync.pipeline.mime import ParsedMessage
     from mailsync.store.reading import StoredMessage
 
 _SHOWN = ("from", "to", "cc", "date", "subject")
@@ -46,9 +46,9 @@ def show(
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    from mailsync.pipeline.mime import readable
+    from mailsync.pipeline.mime import parse
 
-    parsed = readable(content)
+    parsed = parse(content)
     if as_json:
         output.emit(document(message, content, parsed))
     elif headers:
@@ -115,12 +115,12 @@ def _fetch(shared: Context, number: int) -> None:
         )
 
 
-def document(message: StoredMessage, content: bytes, parsed: Parsed) -> dict[str, Any]:
+def document(message: StoredMessage, content: bytes, parsed: ParsedMessage) -> dict[str, Any]:
     """The `show --json` document."""
     from mailsync.model import flag_names, iso
-    from mailsync.pipeline.mime import envelope
 
-    found = envelope(content)
+    fields = {name.lower(): value for name, value in reversed(parsed.headers)}
+    authors = parsed.people.get("from", ())
     return {
         "id": str(message.id),
         "account": message.account,
@@ -131,20 +131,29 @@ def document(message: StoredMessage, content: bytes, parsed: Parsed) -> dict[str
         "internaldate": iso(message.internaldate),
         "size": len(content),
         "sha256": message.digest.hex() if message.digest else None,
-        "subject": found.subject,
-        "from": f"{found.from_name} <{found.from_addr}>" if found.from_name else found.from_addr,
-        "to": found.to,
-        "cc": found.cc,
-        "date": iso(found.date),
-        "message_id": found.message_id,
+        "subject": parsed.subject,
+        "from": str(authors[0]) if authors else "",
+        "to": fields.get("to", ""),
+        "cc": fields.get("cc", ""),
+        "people": {
+            name: [{"name": one.name, "address": one.addr} for one in found] for name, found in parsed.people.items()
+        },
+        "date": iso(parsed.date),
+        "message_id": parsed.message_id,
+        "in_reply_to": list(parsed.in_reply_to),
+        "references": list(parsed.references),
         "headers": [{"name": name, "value": value} for name, value in parsed.headers],
         "text": parsed.text,
-        "attachments": [{"name": a.name, "type": a.type, "size": a.size} for a in parsed.attachments],
+        "attachments": [
+            {"name": one.name, "type": one.type, "size": one.size, "sha256": one.sha256} for one in parsed.attachments
+        ],
+        "holds": parsed.holds,
+        "cut": parsed.cut,
         "removed_at": iso(message.removed_at),
     }
 
 
-def _print(message: StoredMessage, parsed: Parsed) -> None:
+def _print(message: StoredMessage, parsed: ParsedMessage) -> None:
     from mailsync.model import flag_names, iso
 
     output.say(f"[{message.id}] {message.account} / {message.folder}, UID {message.uid}")
@@ -158,7 +167,14 @@ def _print(message: StoredMessage, parsed: Parsed) -> None:
                 output.say(f"{name}: {value}")
                 break
     for attachment in parsed.attachments:
-        output.say(f"Attachment: {attachment.name or '(unnamed)'}  {attachment.type}  {output.size(attachment.size)}")
+        output.say(
+            f"Attachment: {attachment.name or '(unnamed)'}  {attachment.type}  {output.size(attachment.size)}  "
+            f"sha256 {attachment.sha256}"
+        )
+    if parsed.holds:
+        output.say(f"Holds: {', '.join(parsed.holds)}")
+    if parsed.cut:
+        output.say(f"Cut, for its {' and '.join(parsed.cut)}: --raw has all of it")
     print()
     _block(parsed.text)
 

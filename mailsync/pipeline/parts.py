@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote_to_bytes
 
 from mailsync.pipeline.headers import block, text_of
 from mailsync.pipeline.words import decode_base64, decode_bytes, decode_words
+from mailsync.record import record
 
 DEPTH = 50
+"""Levels of parts; real mail stays below 10. Each costs one search through what it holds."""
 PARTS = 1000
+"""Parts of a message; real mail stays below 100, a digest may have some hundred."""
 
 _WANTED = re.compile(
     r"\n(content-(?:type|disposition|transfer-encoding))[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE
@@ -26,9 +29,9 @@ _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 
 
-@dataclass(slots=True)
+@record
 class Part:
-    """A part without children: its content is `raw[start:end]`, still in its transfer encoding."""
+    """A part of a message: its content is `raw[start:end]`, still in its transfer encoding."""
 
     type: str
     """Lower case, without parameters."""
@@ -39,38 +42,51 @@ class Part:
     name: str = ""
     """The file name its sender chose: text for people, never a path."""
     charset: str = ""
-    alternative: int | None = None
-    """Which multipart/alternative, by a number of its own, it is one of."""
+    flowed: bool = False
+    """format=flowed (RFC 3676)."""
+    delsp: bool = False
     sealed: bool = False
     """It has parts of its own, deeper than DEPTH: nobody looked at these."""
+    children: list[Part] = field(default_factory=list)
+    """Of a multipart that could be taken apart; a message within the message is one part."""
+
+
+@record(frozen=True)
+class Structure:
+    """A message taken apart: its outermost part, and those without children in order."""
+
+    root: Part
+    leaves: list[Part]
 
     @property
-    def is_text(self) -> bool:
-        """True for a part that is read as the message itself."""
-        return self.type in ("text/plain", "text/html") and self.disposition != "attachment" and not self.name
+    def cut(self) -> list[str]:
+        """The limits that stopped the walk: "depth", "parts"."""
+        deep = ["depth"] if any(part.sealed for part in self.leaves) else []
+        return [*deep, "parts"] if len(self.leaves) >= PARTS else deep
 
 
-@dataclass(slots=True)
+@record(frozen=True)
 class _Open:
     start: int
     end: int
     depth: int
-    alternative: int | None
-    default: str = "text/plain"
-    parameters: dict[str, str] = field(default_factory=dict)
+    into: list[Part]
+    default: str
 
 
-def leaves(raw: bytes) -> list[Part]:
-    """The parts of a message that have no children, in order; at most PARTS, and none deeper than DEPTH.
+def structure(raw: bytes) -> Structure:
+    """The parts of a message: at most PARTS without children, and none deeper than DEPTH.
 
-    A multipart without its boundary is one text; a message within the message is one part.
+    A multipart without its boundary is one text.
     """
+    top: list[Part] = []
     found: list[Part] = []
-    waiting = [_Open(0, len(raw), 0, None)]
+    waiting = [_Open(0, len(raw), 0, top, "text/plain")]
     while waiting and len(found) < PARTS:
         region = waiting.pop()
         part, boundary = _read(raw, region)
         kind = part.type
+        region.into.append(part)
         children = _split(raw, part.start, part.end, boundary) if boundary and region.depth < DEPTH else []
         if not children:
             if kind.startswith("multipart/"):
@@ -78,14 +94,9 @@ def leaves(raw: bytes) -> list[Part]:
                 part.sealed = bool(boundary) and region.depth >= DEPTH
             found.append(part)
             continue
-        alternative = region.alternative
-        if kind == "multipart/alternative":
-            alternative = region.start
         default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-        waiting.extend(
-            _Open(start, end, region.depth + 1, alternative, default) for start, end in reversed(children[:PARTS])
-        )
-    return found
+        waiting.extend(_Open(start, end, region.depth + 1, part.children, default) for start, end in reversed(children))
+    return Structure(top[0], found)
 
 
 def decoded(raw: bytes, part: Part, limit: int = 0) -> bytes:
@@ -117,7 +128,7 @@ def _read(raw: bytes, region: _Open) -> tuple[Part, bytes]:
     disposition = text_of(fields.get("content-disposition", ""))
     match = _TYPE.match(content_type)
     kind = match.group().lower() if match else region.default
-    parameters = _parameters(content_type)
+    parameters = _parameters(";" + content_type[match.end() :].lstrip(" ;") if match else content_type)
     named = _parameters(disposition).get("filename") or parameters.get("name", "")
     part = Part(
         kind,
@@ -127,7 +138,8 @@ def _read(raw: bytes, region: _Open) -> tuple[Part, bytes]:
         disposition.partition(";")[0].strip().lower(),
         decode_words(named) if "=?" in named else named,
         parameters.get("charset", ""),
-        region.alternative,
+        parameters.get("format", "").lower() == "flowed",
+        parameters.get("delsp", "").lower() == "yes",
     )
     boundary = parameters.get("boundary", "") if kind.startswith("multipart/") else ""
     return part, boundary.rstrip().encode("utf-8", "replace")

@@ -15,7 +15,7 @@ from mailsync.store import contents, envelopes, quarantine
 from mailsync.store.database import Store
 
 if TYPE_CHECKING:
-    from mailsync.pipeline.mime import Envelope
+    from mailsync.pipeline.envelope import Envelope
 
 STAGE = "envelope"
 PAGE = 500
@@ -50,7 +50,7 @@ class Runner:
                 return 0
             position = page[-1][0]
             self._read_ahead(connection, position)
-        from mailsync.pipeline.mime import envelope  # most syncs find nothing new
+        from mailsync.pipeline.envelope import envelope  # most syncs find nothing new
 
         rows: list[envelopes.Row] = []
         failures: list[tuple[int, str]] = []

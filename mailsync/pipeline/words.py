@@ -23,25 +23,45 @@ _CODECS |= {
 }
 _CODECS |= {"iso_8859_8_i": "iso8859_8", "iso_8859_8_e": "iso8859_8", "x_sjis": "cp932", "cp_850": "cp850"}
 _CODECS |= {"x_gbk": "gb18030", "windows_949": "cp949", "utf8mb4": "utf_8", "unicode_1_1_utf_7": "utf_7"}
+_CODECS |= {"chinesebig5": "big5", "gb2312_charset": "gb18030"}
+_ASCII = frozenset({"", "us-ascii", "ascii", "utf-8", "iso-8859-1", "windows-1252"})
+_SINGLE = ("cp125", "iso8859", "koi8")
+_BEYOND = re.compile(r"[^\x00-\x7f\ufffd]")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,60})?\?([bBqQ])\?([^?]*)\?=")
 
 
 def decode_bytes(data: bytes, charset: str = "") -> str:
-    """Text in the named character set; without a usable name UTF-8, and failing that Windows-1252."""
+    """Text in the named character set; without a usable name UTF-8, and failing that Windows-1252.
+
+    Wrong names are found out: bytes beyond ASCII that are UTF-8 are hardly ever meant as anything else.
+    """
+    if data.isascii() and charset.lower() in _ASCII:
+        return clean(data.decode("ascii"))
     codec = _CODECS.get(_SEPARATORS.sub("_", charset.lower()).strip("_"), "ascii") if charset else "ascii"
-    if codec not in ("ascii", "utf_8"):
+    if codec in ("ascii", "utf_8"):
         try:
-            return clean(data.decode(codec, "replace"))
-        except (LookupError, ValueError):
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            # What claims to be UTF-8 mostly is, but for a cut or a stray byte.
+            text = data.decode("utf-8", "replace") if codec == "utf_8" else ""
+            if not _BEYOND.search(text):
+                text = data.decode("cp1252", "replace")
+        return clean(text)
+    if not data.isascii() and not codec.startswith("utf"):
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
             pass
+        else:
+            # Of two bytes UTF-8 can be two bytes of Chinese by chance, of three it cannot.
+            if codec.startswith(_SINGLE) or max(text) >= "\u0800":
+                return clean(text)
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        # What claims to be UTF-8 mostly is, but for a cut or a stray byte.
-        text = data.decode("utf-8" if codec == "utf_8" else "cp1252", "replace")
-    return clean(text)
+        return clean(data.decode(codec, "replace"))
+    except (LookupError, ValueError):
+        return clean(data.decode("utf-8", "replace"))
 
 
 def clean(text: str) -> str:

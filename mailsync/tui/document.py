@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from mailsync.errors import ParseFailed
 from mailsync.model import flag_names
-from mailsync.pipeline.mime import Parsed, readable
+from mailsync.pipeline.mime import ParsedMessage, parse
 from mailsync.store.labels import NAMES
 from mailsync.store.listing import Message
 from mailsync.text import safe_block
@@ -32,23 +33,30 @@ _SHORT = ("from", "to", "cc", "date", "reply-to")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A message with what the parser made of it; `parsed` is None for one without bytes."""
+    """A message with what the parser made of it; `parsed` is None without bytes, or where `problem` says why."""
 
     message: Message
-    parsed: Parsed | None
+    parsed: ParsedMessage | None
+    problem: str = ""
 
     @classmethod
     def of(cls, message: Message) -> Document:
-        return cls(message, readable(message.raw) if message.raw is not None else None)
+        try:
+            return cls(message, parse(message.raw) if message.raw is not None else None)
+        except ParseFailed as failure:
+            return cls(message, None, str(failure))
 
 
 def lines(document: Document, mode: Mode, width: int) -> list[list[Piece]]:
     """The lines of a view in `width` cells, each line as pieces."""
     width = max(width, 20)
-    if document.message.raw is None or document.parsed is None:
+    if document.message.raw is None:
         return list(_unfetched(document.message, width))
     if mode == "raw":
         return list(_raw(document.message.raw, width))
+    if document.parsed is None:
+        told = f"{document.problem}; press r to see it as it came"
+        return [[(line, "warning")] for line in wrap(clean(told), width)]
     return [*_head(document.message, document.parsed, mode, width), *_body(document.parsed, width)]
 
 
@@ -88,7 +96,7 @@ def _raw(raw: bytes, width: int) -> Iterator[list[Piece]]:
         yield from _cut(width)
 
 
-def _head(message: Message, parsed: Parsed, mode: Mode, width: int) -> Iterator[list[Piece]]:
+def _head(message: Message, parsed: ParsedMessage, mode: Mode, width: int) -> Iterator[list[Piece]]:
     fields: dict[str, str] = {}
     for name, value in parsed.headers:
         fields.setdefault(name.lower(), value)
@@ -114,6 +122,9 @@ def _head(message: Message, parsed: Parsed, mode: Mode, width: int) -> Iterator[
     for attachment in parsed.attachments:
         name = attachment.name or "(no name)"
         yield from _field("File", f"{name} · {attachment.type} · {wording.size(attachment.size)}", width, "accent")
+        yield from _field("Sha256", attachment.sha256, width, "muted")
+    if parsed.holds:
+        yield from _field("Holds", ", ".join(parsed.holds), width, "muted")
     yield [("─" * width, "rule")]
 
 
@@ -126,7 +137,7 @@ def _field(name: str, value: str, width: int, ink: str) -> Iterator[list[Piece]]
         yield [(label if number == 0 else " " * width_of(label), ink), (part, "plain")]
 
 
-def _body(parsed: Parsed, width: int) -> Iterator[list[Piece]]:
+def _body(parsed: ParsedMessage, width: int) -> Iterator[list[Piece]]:
     width = min(width, PROSE)
     text = safe_block(parsed.text[:SHOWN]).strip("\n")
     if not text.strip():
@@ -141,7 +152,7 @@ def _body(parsed: Parsed, width: int) -> Iterator[list[Piece]]:
             continue
         ink = "quote" if line.startswith((">", "|")) else "muted" if line == "--" else "plain"
         yield from ([(part, ink)] for part in wrap(line, width))
-    if len(parsed.text) > SHOWN:
+    if len(parsed.text) > SHOWN or "text" in parsed.cut:
         yield from _cut(width)
 
 

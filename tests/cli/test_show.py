@@ -32,7 +32,7 @@ def test_the_view_for_people_is_harmless(mirrored: CommandLine) -> None:
     assert "Received: 2025-03-04T09:11:10Z  \\Seen \\Flagged $Work\n" in out
     assert "From: Jürgen <j@example.org>\n" in out
     assert "Subject: Grüße\ufffd[31m\n" in out
-    assert "Attachment: a.pdf  application/pdf  4 B\n" in out
+    assert f"Attachment: a.pdf  application/pdf  4 B  sha256 {hashlib.sha256(b'%PDF').hexdigest()}\n" in out
     assert out.endswith("\n\nHallo\ufffd du\n")
 
 
@@ -66,10 +66,25 @@ def test_json(mirrored: CommandLine) -> None:
         "from": "Jürgen <j@example.org>",
         "to": "me@example.com",
         "cc": "",
+        "people": {
+            "from": [{"name": "Jürgen", "address": "j@example.org"}],
+            "to": [{"name": "", "address": "me@example.com"}],
+        },
         "date": "2025-03-04T09:11:10Z",
         "message_id": "<1@example.org>",
+        "in_reply_to": [],
+        "references": [],
         "text": "Hallo\x9b du\n",
-        "attachments": [{"name": "a.pdf", "type": "application/pdf", "size": 4}],
+        "attachments": [
+            {
+                "name": "a.pdf",
+                "type": "application/pdf",
+                "size": 4,
+                "sha256": hashlib.sha256(b"%PDF").hexdigest(),
+            }
+        ],
+        "holds": [],
+        "cut": [],
         "removed_at": None,
     }
 

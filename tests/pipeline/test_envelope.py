@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailsync.pipeline.dates import unix_seconds
-from mailsync.pipeline.mime import Envelope, envelope
+from mailsync.pipeline.envelope import Envelope, envelope
 from mailsync.pipeline.words import decode_base64, decode_bytes, decode_words
 
 ORDINARY = b"""Return-Path: <max@example.org>\r
