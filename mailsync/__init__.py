@@ -6,7 +6,7 @@ The map, imports go down only (import-linter enforces it):
           /         |          \\
       daemon       tui        demo                 faces: headless, dashboard, a mail server to try it on
           \\         |                               No SQL, no IMAP, no secrets above this line
-                  engine                           the composition root: schedules, monitors, job workers
+              engine | export                      the composition root: schedules, monitors, job workers; files
       /        /      |
     sync   pipeline  jobs                          siblings: none imports another
         \\       |      /

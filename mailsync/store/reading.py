@@ -64,3 +64,11 @@ def page(connection: sqlite3.Connection, folder_ids: Sequence[int], after: int, 
         f"{_PRESENT} WHERE m.folder_id IN ({marks}) AND m.id > ? ORDER BY m.id LIMIT ?", (*folder_ids, after, limit)
     )
     return (StoredMessage(*row) for row in rows.fetchall())
+
+
+def folder_page(connection: sqlite3.Connection, folder_id: int, after: int, limit: int) -> Iterator[StoredMessage]:
+    """Up to `limit` messages of one folder with a UID above `after`, by ascending UID."""
+    rows = connection.execute(
+        f"{_PRESENT} WHERE m.folder_id = ? AND m.uid > ? ORDER BY m.uid LIMIT ?", (folder_id, after, limit)
+    )
+    return (StoredMessage(*row) for row in rows.fetchall())

@@ -17,6 +17,8 @@ from tests.cli.conftest import CommandLine
         ("mailsync sync h", ["home"]),
         ("mailsync consent grant work email", ["email_read"]),
         ("mailsync sta", ["status"]),
+        ("mailsync export m", ["maildir", "mbox"]),
+        ("mailsync export mbox out --account h", ["home"]),
         ("mailsync account remove h", ["home"]),
         ("mailsync account add --provider web", ["webde"]),
         ("mailsync account add --consent mailbox_", ["mailbox_access", "mailbox_modify"]),

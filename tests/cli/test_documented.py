@@ -51,6 +51,8 @@ def test_the_commands_of_this_version() -> None:
         "demo",
         "doctor",
         "export eml",
+        "export maildir",
+        "export mbox",
         "health",
         "show",
         "status",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailsync.cli import export
+from mailsync.export import chosen
 from mailsync.store import messages
 from mailsync.store.database import Store
 from tests.cli import mirror
@@ -107,7 +107,7 @@ def remove(cli: CommandLine, folder_id: int, uids: list[int]) -> None:
 
 
 def test_many_messages_are_read_in_pages(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "PAGE", 4)
+    monkeypatch.setattr(chosen, "PAGE", 4)
     mirror.make(cli.data, content={"INBOX": [(b"Subject: %d\r\n\r\n" % number, [], None) for number in range(8)]})
     cli("export", "eml", str(tmp_path / "out"))
     assert [row["id"] for row in index(tmp_path / "out")] == [str(number) for number in range(1, 9)]
@@ -125,7 +125,7 @@ def test_what_was_not_fetched_is_left_out(mirrored: CommandLine, tmp_path: Path)
 def test_wrong_names(mirrored: CommandLine, tmp_path: Path) -> None:
     assert mirrored("export", "eml", str(tmp_path / "out"), "--account", "nope").code == 2
     assert mirrored("export", "eml", str(tmp_path / "out"), "--folder", "nope").code == 1
-    assert mirrored("export", "maildir", str(tmp_path / "out")).code == 2
+    assert mirrored("export", "tar", str(tmp_path / "out")).code == 2
     (tmp_path / "file").write_text("x")
     result = mirrored("export", "eml", str(tmp_path / "file"))
     assert result.code == 1
