@@ -47,7 +47,8 @@ class SecretService:
         (self.folder / "bus.conf").write_text(
             f"<busconfig><type>session</type><listen>unix:path={self._socket}</listen>"
             f"<servicedir>{self.folder}/services</servicedir>"
-            '<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>'
+            '<policy context="default"><allow send_destination="*" eavesdrop="true"/>'
+            '<allow eavesdrop="true"/><allow own="*"/></policy>'
             "</busconfig>"
         )
         config = f"--config-file={self.folder}/bus.conf"
