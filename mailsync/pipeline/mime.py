@@ -1,10 +1,16 @@
 """A message as a person, a search index or a screen wants it: `parse`, from bytes to one record.
 
 By our own walk (`parts`), and by no library, which measuring on the 5,400 messages of the corpus decided:
-- fast-mail-parser 0.10 takes 0.08 ms a message, but refuses 0.2 % of ordinary and 2.2 % of the nasty messages (a byte
-  that is not base64, a header that begins with a blank), keeps one of repeated header fields, and has no offsets;
-- the standard library takes 0.6 ms, recurses into nested parts, and is quadratic in places;
+- fast-mail-parser 0.10 refuses 0.2 % of ordinary and 2.2 % of the nasty messages (a byte that is not base64, a header
+  that begins with a blank), keeps one of repeated header fields, and has no offsets;
+- the standard library recurses into nested parts, and is quadratic in places;
 - this walk refuses none, and its offsets let a part be taken out later without another parse.
+It is the slower one: 0.70 ms a message to the 0.09 ms of fast-mail-parser in one run on a busy machine (the standard
+library: 0.6 ms for parts alone), 0.23 ms for plain text below 5 kB. HTML made into text is the largest share, people
+and digests are in it, which neither of the others does.
+
+Nothing runs it in a process of its own yet: steps are linear in what they are given, and that is bounded. The reading
+pane parses in a thread; the worst that the tests found took it three seconds on a busy machine.
 """
 
 from __future__ import annotations
@@ -33,7 +39,7 @@ SHOWN = 1 << 20
 """Bytes of text, and as many of HTML, that are made readable: a book is shorter, and nobody reads on."""
 SECONDS = 10.0
 """After which a message is given up. Between two looks at the clock lie steps of a second, since all they can be given
-is bounded; the worst message of the tests takes one in all."""
+is bounded."""
 
 
 @record(frozen=True)

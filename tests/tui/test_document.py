@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mailsync.pipeline import mime
 from mailsync.store.listing import Message
 from mailsync.tui.document import SHOWN, Document, Mode, lines
 from tests.tui import samples
@@ -53,6 +55,13 @@ def test_a_message_without_bytes_says_why() -> None:
     shown = text_of(message(None, "no answer\x1b[2J to FETCH"))
     assert shown.startswith("not fetched: quarantined\n\nno answer\ufffd[2J to FETCH")
     assert "UID 7 of home / INBOX" in " ".join(shown.split())
+
+
+def test_a_message_that_cannot_be_parsed_says_so_and_is_there_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mime, "LARGEST", 3)
+    document = message(b"Subject: s\r\n\r\nbody\r\n")
+    assert text_of(document, width=90).startswith("this message cannot be made readable (size: 20 bytes); press r")
+    assert "body" in text_of(document, "raw")
 
 
 def test_a_message_left_on_the_server_says_how_to_have_it() -> None:
