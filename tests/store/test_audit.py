@@ -15,7 +15,7 @@ import pytest
 import sqlite_utils
 
 from mailsync.errors import StoreError
-from mailsync.privacy.audit import Break
+from mailsync.privacy.audit import Break, Verdict
 from mailsync.store import audit, consents, schema
 from mailsync.store.database import FILE_NAME, Store
 
@@ -35,7 +35,7 @@ def record(store: Store, count: int = 1) -> None:
     store.write(write).result()
 
 
-def verdict(store: Store, expected: str = "") -> audit.Verdict:
+def verdict(store: Store, expected: str = "") -> Verdict:
     with store.read() as connection:
         return audit.verify(connection, expected)
 
