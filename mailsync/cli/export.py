@@ -9,7 +9,7 @@ import typer
 
 from mailsync.cli import context, output
 from mailsync.cli.arguments import AsJson, complete_accounts
-from mailsync.errors import ConsentMissing
+from mailsync.errors import ConsentMissing, Interrupted
 
 if TYPE_CHECKING:
     from mailsync.export.chosen import Outcome
@@ -81,10 +81,12 @@ def _export(
     store = context.of(ctx).store()
     folders = choose(store, account, pattern)
     dest = dest.expanduser()
-    with bar("exporting", sum(folders.values())) as progress:
-        outcomes = leaving.run(
-            store, form, dest, list(folders), progress.advance, everything=account is None and pattern is None
-        )
+    everything = account is None and pattern is None
+    try:
+        with bar("exporting", sum(folders.values())) as progress:
+            outcomes = leaving.run(store, form, dest, list(folders), progress.advance, everything=everything)
+    except KeyboardInterrupt:
+        raise Interrupted("the export was stopped", hint="run it again: it goes on with what is missing") from None
     names = ("written", "unchanged", "skipped", "withheld", "bytes", *leaving.counted(form))
     total = {name: sum(getattr(one, name) for one in outcomes.values()) for name in names}
     document = {"ok": not total["withheld"], "dest": str(dest), "index": str(dest / INDEX), **total}

@@ -109,9 +109,10 @@ def _other_rows(
         try:
             ident = int(entry["id"])
             known = (entry["account"], entry["folder"]) in selected
+            file = None if known or ident <= last else find(entry)
         except (ValueError, TypeError, KeyError):
             continue
-        if not known and ident > last and (file := find(entry)) is not None:
+        if file is not None:
             last = ident
             yield ident, line(entry | {"file": file})
 

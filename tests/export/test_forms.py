@@ -6,6 +6,7 @@ import fcntl
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,8 +16,9 @@ import pytest
 
 from mailsync.export import chosen, mbox
 from mailsync.model import Flag
-from mailsync.store import messages
+from mailsync.store import messages, reading
 from mailsync.store.database import Operation, Store
+from mailsync.store.reading import StoredMessage
 from tests.cli import mirror
 from tests.cli.conftest import CommandLine, cli, mirrored
 from tests.export.reading_back import assert_maildir_holds, assert_mbox_holds, index
@@ -80,6 +82,8 @@ def test_maildir_follows_flags_moves_and_other_programs(mirrored: CommandLine, t
     assert [path.name[-5:] for path in (inbox / "cur").glob("1.*")] == [":2,PR"]
     assert list((inbox / "new").iterdir()) == list((star / "cur").iterdir()) == []
     assert len(index(dest)) == 4
+    with (dest / "index.jsonl").open("a") as lines:
+        lines.write('{"id": "99", "account": "work", "folder": "INBOX", "sha256": null}\nnonsense\n')
     assert mirrored("export", "maildir", str(dest), "--folder", "*star", "--json").code == 0
     assert len(index(dest)) == 4
 
@@ -153,6 +157,27 @@ def test_no_symbolic_link_leads_out(mirrored: CommandLine, tmp_path: Path, form:
     (tmp_path / "out" / "work").symlink_to(tmp_path / "elsewhere")
     assert mirrored("export", form, str(tmp_path / "out")).code == 1
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["maildir", "mbox", "eml"])
+def test_interrupted_and_run_again(
+    mirrored: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    loaded = reading.raw
+
+    def interrupted(connection: sqlite3.Connection, message: StoredMessage) -> bytes | None:
+        if message.id == 4:
+            raise KeyboardInterrupt
+        return loaded(connection, message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "raw", interrupted)
+        result = mirrored("export", form, str(tmp_path / "out"))
+    assert (result.code, result.raw) == (130, b"")
+    assert result.err.startswith("error: the export was stopped\nhint: run it again")
+    again = mirrored("export", form, str(tmp_path / "out"), "--json").json
+    assert again["written"] + again["unchanged"] == 5
+    assert len(index(tmp_path / "out")) == 5
 
 
 @pytest.mark.parametrize("form", ["maildir", "mbox"])
