@@ -38,8 +38,8 @@ LARGEST = 256 << 20
 SHOWN = 1 << 20
 """Bytes of text, and as many of HTML, that are made readable: a book is shorter, and nobody reads on."""
 SECONDS = 10.0
-"""After which a message is given up. Between two looks at the clock lie steps of a second, since all they can be given
-is bounded."""
+"""After which a message is given up. Between two looks at the clock lie two seconds at most: so long takes the largest
+part in broken base64, on a busy machine."""
 
 
 @record(frozen=True)

@@ -106,7 +106,10 @@ def decode_words(text: str) -> str:
 
 
 def decode_base64(data: bytes) -> bytes:
-    """What can be had from base64, however it is damaged: strangers are skipped, a missing end is left off."""
+    """What can be had from base64, however it is damaged: strangers are skipped, a missing end is left off.
+
+    So is what follows the padding: ten of the corpus's 1,055 parts have something there, and it is never base64.
+    """
     try:
         return binascii.a2b_base64(data + b"===")
     except binascii.Error:
