@@ -46,6 +46,7 @@ class Line:
     """A context manager; clients connect to `port`, the proxy to `target`. `round_trip` is in seconds."""
 
     def __init__(self, target: int, round_trip: float) -> None:
+        self._round_trip = round_trip
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.line", str(target), str(round_trip)],
             stdin=subprocess.PIPE,
@@ -63,8 +64,9 @@ class Line:
         self._process.communicate()  # its input ends, and so does it
 
     def take(self) -> Passed:
-        """What passed since the last call."""
+        """What passed since the last call, with what is still on its way: nobody waits for the answer to a goodbye."""
         assert self._process.stdin is not None
+        time.sleep(2 * self._round_trip)
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         return Passed(**json.loads(self._read()))
