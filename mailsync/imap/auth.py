@@ -75,7 +75,12 @@ async def sign_in(
     elif "LOGINDISABLED" not in capabilities:
         parts: list[bytes | Literal] = [b"LOGIN ", astring(username.encode()), b" ", astring(credential.text.encode())]
         answer = await _bounded(protocol, begin_parts(protocol, "LOGIN", parts, capabilities), None)
-        return _judged(answer, secrets, None)
+        try:
+            return _judged(answer, secrets, None)
+        except SignInFailed:
+            if answer.status != "BAD" or "AUTH=PLAIN" not in capabilities:
+                raise
+        exchange = sasl.plain(username, credential.text)  # it does not know the command: no password was judged
     elif "AUTH=LOGIN" in capabilities:
         exchange = sasl.login(username, credential.text)
     else:

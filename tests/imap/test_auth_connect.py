@@ -100,6 +100,19 @@ async def test_the_way_to_sign_in(server: FakeServer, capabilities: str, verbs: 
     session.close()
 
 
+async def test_a_server_that_knows_no_login_is_asked_by_sasl(server: FakeServer) -> None:
+    server.capabilities = "IMAP4rev1 AUTH=PLAIN"
+
+    async def unknown(link: Link, command: object) -> bool:
+        await link.send(f"{server.commands[-1][1].tag} BAD what is LOGIN?\r\n".encode())
+        return True
+
+    server.hooks["LOGIN"] = unknown
+    (await sign_in(server.port)).close()
+    assert server.verbs() == ["CAPABILITY", "LOGIN", "AUTHENTICATE", "CAPABILITY"]
+    assert server.logins == [("alice", "secret")]
+
+
 @pytest.mark.parametrize(
     "capabilities", ["IMAP4rev1", "IMAP4rev1 LITERAL+", "IMAP4rev1 LITERAL-", "IMAP4rev1 AUTH=PLAIN"]
 )
