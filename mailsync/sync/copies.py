@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailsync.imap.uidset import UidSet
@@ -43,7 +44,7 @@ async def settle(
         async with mirror.pool.session() as session:
             status = await session.status(folder.raw_name) or {}
         if _has_all(folder, status):
-            await mirror.mail.awrite(lambda c, one=folder.id, at=at: reunion.confirm(c, one, at))  # type: ignore[misc]
+            await mirror.mail.awrite(partial(reunion.confirm, folder_id=folder.id, at=at))
             continue
         again = await mirror.sync_folder(mirror.task(folder, stopping=stopping), mirror.worker)
         for one in result.folders:

@@ -66,6 +66,10 @@ async def looks(session: Session, sets: Iterable[UidSet | str]) -> AsyncIterator
         yield [one for answer in batch if (one := _shown(answer, honest=honest)) is not None]
 
 
+def _heads(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, bytes | None]:
+    return dict(contents.heads_of(connection, ids))
+
+
 def _shown(answer: Fetch, *, honest: bool) -> Shown | None:
     if answer.uid is None or answer.flags is None or not (answer.sections or answer.extra):
         return None
@@ -142,7 +146,7 @@ class Moves:
                 if answer.uid in asked and (header := answer.sections.get("BODY[HEADER]")) is not None
             }
             ids = {asked[uid].content for uid in headers}
-            bodies = await self.store.aread(lambda c, ids=ids: dict(contents.heads_of(c, ids)))  # type: ignore[misc]
+            bodies = await self.store.aread(partial(_heads, ids=ids))
             for uid, header in headers.items():
                 body = bodies.get(asked[uid].content)
                 if body is None or not identity.same_header(header, body, stripped):
