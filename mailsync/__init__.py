@@ -10,8 +10,10 @@ The map, imports go down only (import-linter enforces it):
       /        /      |
     sync   pipeline  jobs                          siblings: none imports another
         \\       |      /
-   accounts   imap   store   query                 the doors: secrets, server, disk, and the search language
-         \\     |     |     /
+   accounts     imap     store                     the doors: secrets, server, disk
+         \\      |       /
+               query                               the search language, which `store` compiles
+                 |
         config  model  privacy  errors  text       plain data and pure helpers; `record` makes its classes
 
 Inside laws: the store is the only meeting point of engine and front ends (a front end reads tables and asks by

@@ -1,4 +1,4 @@
 """The search and filter language: text to a syntax tree, with the column of what is wrong.
 
-No SQL, no IMAP, no message: whoever asks compiles the tree for what it asks. The siblings above may import it.
+No SQL, no IMAP, no message: whoever asks compiles the tree for what it asks. Everything above may import it.
 """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils.db import Database
 
-VERSION = 3
+VERSION = 4
 
 _MIGRATION_1 = """
 CREATE TABLE accounts (
@@ -316,7 +316,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     import sqlite_utils
 
-    from mailsync.store import audit
+    from mailsync.store import audit, schema_documents
 
     migrations = sqlite_utils.Migrations("mailsync")
     before = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -336,6 +336,10 @@ def migrate(connection: sqlite3.Connection) -> None:
         audit.record(db.conn, "audit_started", at=at)
         if before:
             audit.record(db.conn, "migrated", at=at, before=before, schema=3)
+
+    @migrations()
+    def m004_documents(db: Database) -> None:
+        _run(db, schema_documents.SCRIPT, 4)
 
     migrations.apply(sqlite_utils.Database(connection))
 
