@@ -44,7 +44,10 @@ part in broken base64, on a busy machine."""
 
 @record(frozen=True)
 class Attachment:
-    """A part that is not the text of the message. `name` is the sender's and not a path."""
+    """A part that is not the text of the message; `parts.decoded` takes it out of the same bytes again.
+
+    `name` is the sender's and not a path.
+    """
 
     name: str
     type: str
@@ -52,6 +55,11 @@ class Attachment:
     """Bytes, decoded."""
     sha256: str
     """Of the decoded bytes, in hexadecimal."""
+    start: int
+    """Where its content begins in the message, in bytes."""
+    end: int
+    encoding: str
+    """The transfer encoding, lower case; the sender's, and empty where there is none."""
 
 
 @record(frozen=True)
@@ -200,7 +208,8 @@ class _Parser:
     def attachment(self, part: Part) -> Attachment:
         self.enter("attachments")
         data = decoded(self.raw, part)
-        return Attachment(part.name, part.type, len(data), sha256(data).hexdigest())
+        digest = sha256(data).hexdigest()
+        return Attachment(part.name, part.type, len(data), digest, part.start, part.end, part.encoding)
 
 
 def _with_line_feeds(raw: bytes) -> bytes:

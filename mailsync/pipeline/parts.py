@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import re
 from dataclasses import field
+from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
 from mailsync.pipeline.headers import block, text_of
@@ -27,6 +28,17 @@ _HEADER_LINE = re.compile(rb"[!-9;-~]+[ \t]*:|From |[ \t]+\r?\n")
 _TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
+
+
+class Encoded(Protocol):
+    """Where some content is, and in which transfer encoding: a Part, a mime.Attachment, a row that was kept of one."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def encoding(self) -> str: ...
 
 
 @record
@@ -99,7 +111,7 @@ def structure(raw: bytes) -> Structure:
     return Structure(top[0], found)
 
 
-def decoded(raw: bytes, part: Part, limit: int = 0) -> bytes:
+def decoded(raw: bytes, part: Encoded, limit: int = 0) -> bytes:
     """A part's content without its transfer encoding (RFC 2045 section 6), damaged as it may be.
 
     `limit` > 0: it is enough to decode about that many bytes.
