@@ -1,0 +1,68 @@
+"""What the search index, the threads and the attachments want of a message: `digest`, from bytes to builtins.
+
+Pure, and made to run in a process of its own: what comes out crosses a pipe as it is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mailsync.pipeline import attachments, mime
+from mailsync.pipeline.addresses import Address
+from mailsync.pipeline.mime import ParsedMessage
+from mailsync.query.tokens import indexable
+
+VERSION = mime.VERSION * 1000 + 1
+"""Of what `digest` makes of a message: a higher one makes all documents anew. The last three digits are its own."""
+
+LIST, ATTACHMENTS, REPLY = 1, 2, 4
+"""The bits of `traits`: it came by a mailing list, it has attachments, it answers another message."""
+
+
+class Digested(NamedTuple):
+    """A message as the index wants it."""
+
+    texts: tuple[str, str, str, str, str, str, str]
+    """Subject, from (and Sender), to, cc (and Bcc), body, names of attachments, list: already `indexable`."""
+    date: int | None
+    """Unix seconds; None if absent or absurd."""
+    message_id: str
+    """With angle brackets, or empty."""
+    references: tuple[str, ...]
+    """The oldest first, In-Reply-To among them."""
+    traits: int
+    attachments: list[attachments.Row]
+
+
+def digest(raw: bytes) -> Digested:
+    """What the index wants of a message; raises ParseFailed, and nothing else, whatever the bytes."""
+    return digested(raw, mime.parse(raw))
+
+
+def digested(raw: bytes, message: ParsedMessage) -> Digested:
+    """The same of a message that is parsed already, from `raw`."""
+    people = message.people
+    lists = "\n".join(value for name, value in message.headers if name.lower() == "list-id")
+    # In-Reply-To behind: it names the parent, as the last of References does (RFC 5322 section 3.6.4).
+    references = tuple(dict.fromkeys((*message.references, *message.in_reply_to)))
+    return Digested(
+        (
+            indexable(message.subject),
+            _names(people, "from", "sender"),
+            _names(people, "to"),
+            _names(people, "cc", "bcc"),
+            indexable(message.text),
+            indexable("\n".join(one.name for one in message.attachments if one.name)),
+            indexable(lists),
+        ),
+        message.date,
+        message.message_id,
+        references,
+        LIST * bool(lists) | ATTACHMENTS * bool(message.attachments) | REPLY * bool(references),
+        attachments.rows(raw, message),
+    )
+
+
+def _names(people: dict[str, tuple[Address, ...]], *fields: str) -> str:
+    told = (f"{one.name} {one.addr}".strip() for field in fields for one in people.get(field, ()))
+    return indexable(", ".join(dict.fromkeys(told)))
