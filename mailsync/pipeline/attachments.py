@@ -1,27 +1,100 @@
-"""What a message carries beside its text: a list of it, and each taken out of the message's bytes again. Pure."""
+"""What a message carries beside its text: a list of it, and each taken out of the message's bytes again. Pure.
+
+The files within a TNEF part (`tnef`) are attachments of their own and follow it. A message within the message is named
+by its subject where its sender named it by nothing.
+"""
 
 from __future__ import annotations
 
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+
+from mailsync.pipeline import kinds, tnef
+from mailsync.pipeline.headers import block, text_of
 from mailsync.pipeline.mime import ParsedMessage
+from mailsync.pipeline.parts import Encoded, decoded
+from mailsync.pipeline.words import decode_base64
 
 Row = tuple[int, str, str, int, bytes, int, int, str]
-"""Number from 1, name, type, size in bytes, SHA-256, start and end in the message, encoding: builtins, for a pipe."""
+"""Number from 1, name, type, size in bytes, SHA-256, start and end in the message, encoding: builtins, for a pipe.
 
-_ENCODINGS = ("base64", "quoted-printable")
+The encoding is one of ENCODINGS; behind it, for a file within a TNEF part, are WITHIN and its place there from 1."""
+
+ENCODINGS = ("", "base64", "quoted-printable")
+WITHIN = " tnef "
+OPENED = 10
+"""TNEF parts of a message that are looked into; real messages have one."""
+
+_NO_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_SUBJECT = re.compile(r"\nsubject[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
 
 
 def rows(raw: bytes, parsed: ParsedMessage) -> list[Row]:
     """The attachments of a message, `parsed` from `raw`, in order."""
-    return [
-        (
-            number,
-            one.name,
-            one.type,
-            one.size,
-            bytes.fromhex(one.sha256),
-            one.start,
-            one.end,
-            one.encoding if one.encoding in _ENCODINGS else "",
-        )
-        for number, one in enumerate(parsed.attachments, 1)
-    ]
+    found: list[Row] = []
+    opened = 0
+    for one in parsed.attachments:
+        encoding = one.encoding if one.encoding in ENCODINGS else ""
+        name = one.name or (_subject(raw, one) if one.type in kinds.MESSAGES else "")
+        place = one.start, one.end
+        found.append((len(found) + 1, name, one.type, one.size, bytes.fromhex(one.sha256), *place, encoding))
+        if kinds.may_be_tnef(one.type, one.name) and opened < OPENED:
+            opened += 1
+            for number, file in enumerate(tnef.files(decoded(raw, one)), 1):
+                kind = file.type or "application/octet-stream"
+                digest, where = sha256(file.data).digest(), f"{encoding}{WITHIN}{number}"
+                found.append((len(found) + 1, file.name, kind, len(file.data), digest, *place, where))
+    return found
+
+
+def taken_out(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The content of an attachment, piece by piece, from the bytes between its start and end in whatever pieces.
+
+    Holds little more than two pieces, but for a file within a TNEF part: that is decoded whole.
+    """
+    encoding, within, number = encoding.partition(WITHIN)
+    if encoding == "base64":
+        pieces = _from_base64(pieces)
+    elif encoding == "quoted-printable":
+        pieces = _from_quoted_printable(pieces)
+    if not within:
+        yield from pieces
+        return
+    for file in tnef.files(b"".join(pieces))[int(number) - 1 : int(number)]:
+        yield file.data
+
+
+def _from_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """As `words.decode_base64` of all of it: what cannot be decoded in pieces is decoded as one."""
+    rest = b""
+    whole = iter(pieces)
+    for piece in whole:
+        rest += piece.translate(None, _NO_BASE64)
+        if b"=" in rest:
+            break
+        end = len(rest) - len(rest) % 4
+        yield binascii.a2b_base64(rest[:end])
+        rest = rest[end:]
+    # It ends where it is padded; a sign of padding that is none may stand anywhere, and is for the decoder to judge.
+    yield decode_base64(b"".join([rest, *whole]))
+
+
+def _from_quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Line by line: no sequence goes on behind a line end."""
+    rest: list[bytes] = []
+    for piece in pieces:
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield binascii.a2b_qp(b"".join([*rest, piece[:end]]))
+            rest = []
+        rest.append(piece[end:])
+    yield binascii.a2b_qp(b"".join(rest))
+
+
+def _subject(raw: bytes, one: Encoded) -> str:
+    """A file name for a message within the message; its sender's, and not a path."""
+    found = _SUBJECT.search(block(decoded(raw, one, limit=16384)))
+    subject = text_of(found[1]) if found else ""
+    return f"{subject[:200].replace('/', '-')}.eml" if subject else "message.eml"

@@ -30,6 +30,8 @@ _BY_TYPE = {
     "message/disposition-notification": "report",
     "message/feedback-report": "report",
 }
+MESSAGES = ("message/rfc822", "message/global")
+"""Types of a message within the message."""
 _CMS = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 # Object identifiers in DER (RFC 5652 sections 5 and 6, RFC 5083): they stand within the first bytes of the content.
 _SIGNED = bytes.fromhex("2a864886f70d010702")
@@ -48,6 +50,11 @@ def recognised(raw: bytes, found: Structure, text: str) -> list[str]:
     return [name for name in NAMES if name in held]
 
 
+def may_be_tnef(kind: str, name: str) -> bool:
+    """Type or name of a part say so; its first bytes are the proof."""
+    return kind in _TNEF_TYPES or name.lower() == "winmail.dat"
+
+
 def _of(raw: bytes, part: Part) -> str:
     name = part.name.lower()
     if part.type in _CMS or (part.type == "application/octet-stream" and name.endswith((".p7m", ".p7s"))):
@@ -55,7 +62,7 @@ def _of(raw: bytes, part: Part) -> str:
         if _SIGNED in start:
             return "smime-signed"
         return "smime-encrypted" if any(identifier in start for identifier in _SEALED) else ""
-    if part.type in _TNEF_TYPES or name == "winmail.dat":
+    if may_be_tnef(part.type, part.name):
         return "tnef" if decoded(raw, part, limit=8).startswith(_TNEF_SIGNATURE) else ""
     if part.type == "application/octet-stream" and name.endswith(".ics"):
         return "calendar"
