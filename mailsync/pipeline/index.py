@@ -45,6 +45,7 @@ def digested(raw: bytes, message: ParsedMessage) -> Digested:
     lists = "\n".join(value for name, value in message.headers if name.lower() == "list-id")
     # In-Reply-To behind: it names the parent, as the last of References does (RFC 5322 section 3.6.4).
     references = tuple(dict.fromkeys((*message.references, *message.in_reply_to)))
+    carried = attachments.rows(raw, message)
     return Digested(
         (
             indexable(message.subject),
@@ -52,14 +53,14 @@ def digested(raw: bytes, message: ParsedMessage) -> Digested:
             _names(people, "to"),
             _names(people, "cc", "bcc"),
             indexable(message.text),
-            indexable("\n".join(one.name for one in message.attachments if one.name)),
+            indexable("\n".join(row[1] for row in carried if row[1])),
             indexable(lists),
         ),
         message.date,
         message.message_id,
         references,
-        LIST * bool(lists) | ATTACHMENTS * bool(message.attachments) | REPLY * bool(references),
-        attachments.rows(raw, message),
+        LIST * bool(lists) | ATTACHMENTS * bool(carried) | REPLY * bool(references),
+        carried,
     )
 
 
