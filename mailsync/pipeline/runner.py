@@ -17,7 +17,9 @@ from mailsync.store.database import Store
 if TYPE_CHECKING:
     from mailsync.pipeline.envelope import Envelope
 
-STAGE = "envelope"
+STAGE = quarantine.ENVELOPE
+VERSION = 1
+"""Of the stage: what an older one failed at is tried again."""
 PAGE = 500
 """Messages a transaction."""
 
@@ -66,8 +68,7 @@ class Runner:
 
         def write(connection: sqlite3.Connection) -> None:
             envelopes.add(connection, rows)
-            for content_id, error in failures:
-                quarantine.add_content(connection, content_id, STAGE, error, at)
+            quarantine.failed(connection, failures, VERSION, at, STAGE)
             envelopes.move_cursor(connection, STAGE, position)
 
         self._store.write(write).result()

@@ -31,6 +31,8 @@ ACTIONS: dict[str, str] = {
     "sign_in_failed": "a server or provider refused one",
     "sync": "an account was synced",
     "quarantined": "messages were set aside",
+    "released": "messages that were set aside went through",
+    "discarded": "messages that were set aside are not tried any more",
     "exported": "messages were written to files",
     "purged": "what was mirrored of an account was removed",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mailsync.model import AccountState
 from mailsync.privacy import consent
-from mailsync.store import activity, consents, labels, onestep
+from mailsync.store import activity, consents, labels, onestep, quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,12 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
         "SELECT seq, at, account, folder, type, count, bytes, uids, detail FROM activity ORDER BY seq DESC LIMIT ?",
         (entries,),
     )
-    quarantined = connection.execute("SELECT count(*) FROM quarantine WHERE resolved_at IS NULL").fetchone()[0]
     return Snapshot(
         tuple(Account(*[*row[:11], bool(row[11])]) for row in accounts),
         tuple(Folder(*[*row[:14], bool(row[14]), *row[15:]]) for row in folders),
         tuple(_virtual(*row) for row in virtual),
         tuple(activity.Entry(*row) for row in latest),
-        quarantined,
+        quarantine.count(connection),
         frozenset(consents.allowing(connection, consent.EMAIL_READ)),
     )
 

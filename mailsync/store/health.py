@@ -135,7 +135,7 @@ def read(connection: sqlite3.Connection, now: float) -> Facts:
         connection,
         2,
         """SELECT a.name, count(*) FROM quarantine q JOIN accounts a ON a.id = q.account_id
-           WHERE q.resolved_at IS NULL GROUP BY a.name""",
+           WHERE q.resolved_at IS NULL AND NOT q.discarded GROUP BY a.name""",
     )
     received = onestep.rows(
         connection,

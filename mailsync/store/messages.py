@@ -14,7 +14,7 @@ from itertools import repeat
 
 from mailsync.errors import StoreError
 from mailsync.record import record
-from mailsync.store import contents, reunion
+from mailsync.store import contents, quarantine, reunion
 from mailsync.store.codec import Packed
 
 
@@ -79,15 +79,16 @@ def add(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: 
             (added, unread, sum(arrivals.packed.sizes), folder_id),
         )
     else:
-        _complete(connection, folder_id, arrivals)
+        _complete(connection, folder_id, arrivals, at)
         recount(connection, folder_id)
     if stored < len(arrivals.uids):
         fill_chosen(connection, arrivals.uids)
         reunion.arrived(connection, folder_id, at)
+        quarantine.arrived(connection, folder_id)
     return added
 
 
-def _complete(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals) -> None:
+def _complete(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: float) -> None:
     connection.executemany(
         """UPDATE messages SET content_id = (SELECT id FROM contents WHERE digest = ?), size = ?,
                   internaldate = coalesce(?, internaldate), flags = ?, keywords = ?, withheld = ''
@@ -105,12 +106,7 @@ def _complete(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals
             )
         ),
     )
-    fill_chosen(connection, arrivals.uids)
-    connection.execute(
-        """UPDATE quarantine SET resolved_at = unixepoch()
-           WHERE folder_id = ? AND stage = 'fetch' AND resolved_at IS NULL AND uid IN (SELECT uid FROM temp.chosen)""",
-        (folder_id,),
-    )
+    quarantine.fetched(connection, folder_id, arrivals.uids, at)
 
 
 def add_without_content(
@@ -238,6 +234,7 @@ def purge_removed(connection: sqlite3.Connection, before: float, limit: int = 50
         "SELECT id, content_id FROM removed_messages WHERE removed_at < ? ORDER BY removed_at LIMIT ?", (before, limit)
     ).fetchall()
     connection.executemany("DELETE FROM removed_messages WHERE id = ?", [(row[0],) for row in rows])
+    quarantine.forget(connection, (row[1] for row in rows if row[1] is not None))
     connection.executemany(
         """DELETE FROM contents WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM messages WHERE content_id = ?1)
            AND NOT EXISTS (SELECT 1 FROM removed_messages WHERE content_id = ?1)

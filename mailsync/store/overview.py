@@ -139,6 +139,6 @@ def totals(connection: sqlite3.Connection) -> Totals:
         raw_bytes=one("SELECT sum(size) FROM contents"),
         stored_bytes=one("SELECT sum(length(body)) FROM contents"),
         removed_messages=one("SELECT count(*) FROM removed_messages"),
-        quarantined=one("SELECT count(*) FROM quarantine WHERE resolved_at IS NULL"),
+        quarantined=one("SELECT count(*) FROM quarantine WHERE resolved_at IS NULL AND NOT discarded"),
         free_bytes=one("PRAGMA freelist_count") * one("PRAGMA page_size"),
     )

@@ -23,7 +23,7 @@ from typing import Any
 from mailsync.errors import Interrupted
 from mailsync.privacy import consent
 from mailsync.record import record
-from mailsync.store import accounts, audit, consents, contents
+from mailsync.store import accounts, audit, consents, contents, quarantine
 from mailsync.store.codec import dictionary_of, unpack_many
 from mailsync.store.database import BUSY_SECONDS, FILE_NAME, Store
 
@@ -205,6 +205,7 @@ def _bounded(rows: Sequence[Any]) -> Sequence[Any]:
 
 def _forget(connection: sqlite3.Connection, content_ids: Sequence[int | None]) -> int:
     """Delete those contents that nothing refers to any more; how many."""
+    quarantine.forget(connection, (one for one in content_ids if one is not None))
     return connection.executemany(
         """DELETE FROM contents WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM messages WHERE content_id = ?1)
            AND NOT EXISTS (SELECT 1 FROM removed_messages WHERE content_id = ?1)

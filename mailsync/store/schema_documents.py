@@ -65,6 +65,7 @@ CREATE TRIGGER document_removed AFTER DELETE ON documents BEGIN
 ALTER TABLE quarantine ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE quarantine ADD COLUMN next_attempt_at REAL;
 ALTER TABLE quarantine ADD COLUMN discarded INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX quarantine_by_content ON quarantine (content_id);
 DROP VIEW mail;
 CREATE VIEW mail AS
 SELECT m.id, a.name AS account, f.name AS folder, m.uid,

@@ -72,7 +72,7 @@ class Questions:
         waiting = UidSet.parse(await self._store.aread(lambda c: holdings.waiting(c, folder_id)))
         if not waiting or everything:
             return waiting
-        return waiting & UidSet.from_uids(await self._store.aread(lambda c: quarantine.due(c, folder_id, at)))
+        return waiting & UidSet.from_uids(await self._store.aread(lambda c: quarantine.uids_due(c, folder_id, at)))
 
     # -- the strategies ----------------------------------------------------------------------------------------
 

@@ -169,7 +169,7 @@ def test_what_was_set_aside_keeps_its_content(connection: sqlite3.Connection) ->
     a, _ = two_folders(connection)
     messages.add(connection, a, arrivals(Codec(None), {1: (0, "", b"odd")}), 1.0)
     (content_id,) = connection.execute("SELECT id FROM contents").fetchone()
-    quarantine.add_content(connection, content_id, "envelope", "ValueError", 1.0)
+    quarantine.failed(connection, [(content_id, "ValueError")], 1, 1.0)
     messages.remove(connection, a, [1], 5.0, "expunged")
     messages.purge_removed(connection, 6.0)
     assert contents.load(connection, content_id) == b"odd"

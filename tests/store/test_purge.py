@@ -81,7 +81,7 @@ def fill(store: Store, account: str, bodies: list[bytes]) -> None:
         traffic.add(connection, account_id, 1.0, 5)
         probes.put(connection, account_id, {"idle": account}, 1.0, 9e9)
         activity.add(connection, 1.0, account, f"{account}-folder", "new", detail=SECRET)
-        quarantine.add_content(connection, rows[3][0], "envelope", f"{account} {SECRET}", 1.0)
+        quarantine.failed(connection, [(rows[3][0], f"{account} {SECRET}")], 1, 1.0)
         for of in (account, None):
             number = jobs.insert(connection, "sync", 1.0, account=of, params={"folders": [f"{account}-folder"]})
             told = [{"name": name, "folders": [{"name": f"{name}-folder"}]} for name in ("work", "home")]
