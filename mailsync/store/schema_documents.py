@@ -16,11 +16,9 @@ CREATE TABLE documents (
     thread_id INTEGER NOT NULL,
     version INTEGER NOT NULL,
     traits INTEGER NOT NULL DEFAULT 0,
-    subject_key INTEGER,
     refs TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX documents_by_thread ON documents (thread_id);
-CREATE INDEX documents_by_subject ON documents (subject_key) WHERE subject_key IS NOT NULL;
 CREATE TABLE document_texts (
     id INTEGER PRIMARY KEY,
     text BLOB NOT NULL
@@ -43,6 +41,11 @@ CREATE TABLE thread_nodes (
     thread_id INTEGER NOT NULL
 );
 CREATE INDEX thread_nodes_by_thread ON thread_nodes (thread_id);
+CREATE TABLE thread_subjects (
+    key INTEGER NOT NULL,
+    document_id INTEGER NOT NULL,
+    PRIMARY KEY (key, document_id)
+) WITHOUT ROWID;
 CREATE TABLE attachments (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     content_id INTEGER NOT NULL REFERENCES contents(id) ON DELETE CASCADE,
