@@ -10,6 +10,7 @@ import typer
 from mailsync import __version__
 from mailsync.cli import (
     account,
+    attachments,
     audit,
     auth,
     consent,
@@ -80,5 +81,5 @@ def root(
 
 for group in (account.app, audit.app, auth.app, consent.app, db.app, export.app):
     app.add_typer(group)
-for module in (syncing, watch, status, health, doctor, show, face):
+for module in (syncing, watch, status, health, doctor, show, attachments, face):
     module.register(app)

@@ -21,9 +21,10 @@ FOLDERS = "folders.json"
 LONGEST = 180
 """Bytes of a component; with a digest and an ending it stays under 200."""
 _KEPT = frozenset(string.ascii_letters + string.digits + " #&'()+,-.=@[]_{}")
-_DEVICES = frozenset(
+DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³")]
 )
+"""Names that Windows keeps, with any ending."""
 _MAILDIR = frozenset(["cur", "new", "tmp"])
 _Place = tuple[tuple[str, ...], bool]
 
@@ -55,7 +56,7 @@ def _is_kept(char: str, composed: bool) -> bool:
 
 
 def _is_reserved(component: str) -> bool:
-    return component.casefold() in _MAILDIR or component.split(".")[0].rstrip(" ").upper() in _DEVICES
+    return component.casefold() in _MAILDIR or component.split(".")[0].rstrip(" ").upper() in DEVICES
 
 
 def _percent(char: str) -> str:
@@ -66,7 +67,8 @@ def _digest(component: str) -> str:
     return "%~" + hashlib.sha256(component.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _folded(path: str) -> str:
+def folded(path: str) -> str:
+    """Equal for paths that are the same to a file system that ignores case or composition."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
@@ -79,7 +81,7 @@ class Names:
 
     def __init__(self, ending: str = "", taken: Iterable[str] = ()) -> None:
         self._ending = ending
-        self._places: dict[str, _Place] = {_folded(name): ((), True) for name in taken}
+        self._places: dict[str, _Place] = {folded(name): ((), True) for name in taken}
         self._given: dict[tuple[str, str], tuple[str, str]] = {}
 
     @property
@@ -123,7 +125,7 @@ class Names:
             place = components[:depth], depth == len(parts)
             if part not in self._spellings(components[depth - 1], place):
                 return False
-            wanted.append((_folded("/".join(parts[:depth])), self._kind(place)))
+            wanted.append((folded("/".join(parts[:depth])), self._kind(place)))
         if any(self._places.get(folded, place) != place for folded, place in wanted):
             return False
         self._places.update(wanted)
@@ -132,7 +134,7 @@ class Names:
     def _free(self, above: str, component: str, place: _Place) -> str:
         for spelling in self._spellings(component, place):
             path = f"{above}/{spelling}".lstrip("/")
-            if self._places.setdefault(_folded(path), self._kind(place)) == self._kind(place):
+            if self._places.setdefault(folded(path), self._kind(place)) == self._kind(place):
                 return path
         raise UsageError(f"no file name can be found for the folder {component}", hint="export it to another directory")
 

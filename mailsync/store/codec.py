@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import zstandard
@@ -25,6 +26,9 @@ SAMPLE_BYTES = 4096
 DICTIONARY_BYTES = 64 * 1024
 HEAD = 256 * 1024
 """Bytes that hold the header block of any message worth reading; stages that need no more get no more."""
+
+PIECE = 1 << 18
+"""Bytes of a message that are unpacked at a time where it is not wanted whole."""
 
 _local = threading.local()
 _sha256 = hashlib.sha256
@@ -145,6 +149,19 @@ def unpack_head(connection: sqlite3.Connection, frame: bytes) -> bytes:
     except zstandard.ZstdError as error:
         raise StoreError("a stored message is damaged", hint="see: mailsync verify --deep") from error
     return head
+
+
+def unpack_section(connection: sqlite3.Connection, frame: bytes, start: int, end: int) -> Iterator[bytes]:
+    """The bytes of a message from `start` to `end`, in pieces of up to PIECE bytes; StoreError when damaged."""
+    left = end - start
+    try:
+        with _decompressor(connection, frame).stream_reader(frame) as reader:
+            reader.seek(start)
+            while left > 0 and (piece := reader.read(min(left, PIECE))):
+                left -= len(piece)
+                yield piece
+    except zstandard.ZstdError as error:
+        raise StoreError("a stored message is damaged", hint="see: mailsync verify --deep") from error
 
 
 def dictionary_of(frame: bytes) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 
 from mailsync.errors import StoreError
-from mailsync.store.codec import HEAD, Packed, dictionary_of, unpack, unpack_head, unpack_many
+from mailsync.store.codec import HEAD, Packed, dictionary_of, unpack, unpack_head, unpack_many, unpack_section
 
 PAGE_BYTES = 1 << 19
 """Raw bytes a page of `frames_after` holds at most, and a message more."""
@@ -60,6 +60,12 @@ def load(connection: sqlite3.Connection, content_id: int) -> bytes | None:
     """The exact bytes of one message, None if that content is not stored."""
     row = connection.execute("SELECT size, body FROM contents WHERE id = ?", (content_id,)).fetchone()
     return unpack(connection, row[1], row[0]) if row else None
+
+
+def section(connection: sqlite3.Connection, content_id: int, start: int, end: int) -> Iterator[bytes]:
+    """The bytes of one message from `start` to `end`, piece by piece; none if that content is not stored."""
+    row = connection.execute("SELECT body FROM contents WHERE id = ?", (content_id,)).fetchone()
+    return unpack_section(connection, row[0], start, end) if row else iter(())
 
 
 def heads_of(connection: sqlite3.Connection, content_ids: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:

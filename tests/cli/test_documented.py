@@ -38,6 +38,7 @@ def test_the_commands_of_this_version() -> None:
         "account check",
         "account list",
         "account remove",
+        "attachments",
         "audit list",
         "audit verify",
         "auth login",
