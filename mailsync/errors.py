@@ -211,7 +211,8 @@ class MessageFailed(MailsyncError):
 class ParseFailed(MessageFailed):
     """This message cannot be made readable.
 
-    `stage` says where: "size", "structure", "headers", "bodies", "attachments" or "time".
+    `stage` says where: "size", "structure", "headers", "bodies", "attachments" or "time", and "start" or "crash" for
+    a process that should have read it.
     """
 
     retry: Retry = "never"
@@ -220,3 +221,4 @@ class ParseFailed(MessageFailed):
     def __init__(self, stage: str, reason: str) -> None:
         super().__init__(f"this message cannot be made readable ({stage}: {reason})")
         self.stage = stage
+        self.reason = reason

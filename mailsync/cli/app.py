@@ -20,6 +20,7 @@ from mailsync.cli import (
     export,
     face,
     health,
+    quarantine,
     show,
     status,
     syncing,
@@ -79,7 +80,7 @@ def root(
         raise typer.BadParameter("--daemon takes no command", ctx=ctx)
 
 
-for group in (account.app, audit.app, auth.app, consent.app, db.app, export.app):
+for group in (account.app, audit.app, auth.app, consent.app, db.app, export.app, quarantine.app):
     app.add_typer(group)
 for module in (syncing, watch, status, health, doctor, show, attachments, face):
     module.register(app)

@@ -43,18 +43,20 @@ def read(shared: Context) -> dict[str, Any]:
     """The `status` document."""
     from mailsync.model import iso
     from mailsync.privacy import consent
-    from mailsync.store import consents, labels, overview
+    from mailsync.store import consents, labels, overview, quarantine
     from mailsync.store.lock import owner
 
     engine = owner(shared.data_dir)
     stored: dict[str, AccountOverview] = {}
     granted: dict[str, frozenset[str]] = {}
     virtual: dict[str, list[tuple[str, int, int]]] = {}
+    aside: dict[str, int] = {}
     configured = shared.config.accounts
     if shared.has_store:
         with shared.store().read() as connection:
             stored = {account.name: account for account in overview.accounts(connection)}
             granted = {name: consents.granted(connection, name) for name in {*configured, *stored}}
+            aside = quarantine.counts(connection)
             virtual = {account.name: labels.virtual(connection, account.id) for account in stored.values()}
     accounts = []
     for name in dict.fromkeys([*configured, *stored]):
@@ -79,6 +81,7 @@ def read(shared: Context) -> dict[str, Any]:
                 "last_sync": iso(account.last_sync_at) if account else None,
                 "error": account.error if account else None,
                 "hint": hint or (account.error_hint if account else None) or None,
+                "quarantined": aside.get(name, 0),
                 "folders": [
                     *(_folder(folder, bool(engine)) for folder in (account.folders if account else ())),
                     *(_virtual(*label) for label in virtual.get(name, ())),
@@ -169,6 +172,9 @@ def _print_account(account: dict[str, Any], *, details: bool) -> None:
     output.say(
         f"  {output.count(messages, 'message')}, {output.size(size)}, last sync {account['last_sync'] or 'never'}"
     )
+    if account["quarantined"]:
+        number = output.count(account["quarantined"], "message")
+        output.say(f"  {number} set aside: mailsync quarantine list --account {account['name']}")
     for word in ("server", "line") if details else ():
         if account[word]:
             output.say(f"  {word}: {account[word]}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.worker import Handler, Outcome
 from mailsync.model import AccountResult, sync_document
 from mailsync.privacy.log import get_logger
-from mailsync.store import folders, selection
+from mailsync.store import asides, folders, quarantine, selection
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
@@ -46,6 +46,7 @@ class Handlers:
             "check": self.check,
             "reload": self.reload,
             "purge": self.purge,
+            "retry": self.retry,
         }
 
     def _chosen(self, job: Job) -> list[AccountMirror]:
@@ -59,13 +60,23 @@ class Handlers:
 
     async def sync(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """A sync of some or all accounts, side by side; one account's failure is its own."""
-        started = time.monotonic()
         params = job.params
+        chosen = [(mirror, params.get("folders", ())) for mirror in self._chosen(job)]
+        return await self._sync(chosen, params, stopping)
 
-        async def one(mirror: AccountMirror) -> AccountResult:
+    async def _sync(
+        self,
+        chosen: Sequence[tuple[AccountMirror, Sequence[str]]],
+        params: dict[str, Any],
+        stopping: Callable[[], bool],
+    ) -> Outcome:
+        """A sync of these folders of each account; of all that are selected for none."""
+        started = time.monotonic()
+
+        async def one(mirror: AccountMirror, names: Sequence[str]) -> AccountResult:
             async with self._syncing[mirror.name]:
                 result = await mirror.sync(
-                    params.get("folders", ()),
+                    names,
                     full=bool(params.get("full")),
                     dry_run=bool(params.get("dry_run")),
                     scheduled=bool(params.get("scheduled")),
@@ -74,7 +85,7 @@ class Handlers:
             log.info("sync_finished", account=mirror.name, ok=result.ok, folders=len(result.folders))
             return result
 
-        results = await asyncio.gather(*(one(mirror) for mirror in self._chosen(job)))
+        results = await asyncio.gather(*(one(*each) for each in chosen))
         document = sync_document(results, time.monotonic() - started)
         code = exit_code([result.exit_code for result in results])
         failed = next((result for result in results if not result.ok), None)
@@ -102,6 +113,28 @@ class Handlers:
         finally:
             await mirror.pool.close()
         return Outcome(True, {"ok": True, "exit_code": 0})
+
+    async def retry(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Try again what is set aside: `params["entries"]`, without it everything that is not discarded.
+
+        What a server did not give is asked for by a sync of its folders. The pipeline takes the rest as it does by
+        itself, behind this job.
+        """
+        ids = job.params.get("entries")
+        chosen = await self._store.awrite(lambda connection: quarantine.ask(connection, ids, self._now()))
+        wanted = await self._store.aread(lambda connection: asides.to_fetch(connection, chosen))
+        log.info("quarantine_retried", messages=len(chosen))
+        known = [(self._mirrors[name], names) for name, names in wanted.items() if name in self._mirrors]
+        outcome = await self._sync(known, {}, stopping)
+        gone = sorted(wanted.keys() - self._mirrors.keys())
+        if gone and outcome.ok:
+            return Outcome(
+                False,
+                outcome.document | {"ok": False, "exit_code": 1},
+                f"the engine knows no account {gone[0]}",
+                "it is not in config.toml any more",
+            )
+        return outcome
 
     async def verify(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Hold the mirror against the server, folder by folder."""

@@ -213,7 +213,7 @@ def _account(
     yield from _push(name, folders)
     if folders:
         number = facts.quarantined.get(name, 0)
-        hint = "each is asked for again with growing pauses; the mail pane marks them"
+        hint = f"mailsync quarantine list --account {name}"
         yield (
             Check("quarantine", "warn", f"{_messages(number)} set aside", hint, name)
             if number

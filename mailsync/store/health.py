@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailsync.model import AccountState
-from mailsync.store import connections, onestep, traffic
+from mailsync.store import connections, onestep, quarantine, traffic
 
 WAL_SUFFIX = "-wal"
 
@@ -131,12 +131,6 @@ def read(connection: sqlite3.Connection, now: float) -> Facts:
     granted: dict[str, set[str]] = {}
     for name, scope in onestep.rows(connection, 2, "SELECT account, scope FROM consents WHERE revoked_at IS NULL"):
         granted.setdefault(name, set()).add(scope)
-    quarantined = onestep.rows(
-        connection,
-        2,
-        """SELECT a.name, count(*) FROM quarantine q JOIN accounts a ON a.id = q.account_id
-           WHERE q.resolved_at IS NULL AND NOT q.discarded GROUP BY a.name""",
-    )
     received = onestep.rows(
         connection,
         2,
@@ -150,7 +144,7 @@ def read(connection: sqlite3.Connection, now: float) -> Facts:
         tuple(connections.listing(connection)),
         tuple(Probe(*row) for row in probes),
         {name: frozenset(scopes) for name, scopes in granted.items()},
-        dict(quarantined),
+        quarantine.counts(connection),
         dict(received),
         one("SELECT count(*) FROM jobs WHERE status IN ('pending', 'running')"),
         one("PRAGMA user_version"),

@@ -211,17 +211,17 @@ def discarded(connection: sqlite3.Connection, stage: str = PARSE) -> frozenset[i
 # -- what a person decides --------------------------------------------------------------------------------------------
 
 
-def ask(connection: sqlite3.Connection, ids: Iterable[int] | None) -> list[int]:
-    """Have entries tried again now, also discarded ones; None for all that are not discarded. Those that are open.
+def ask(connection: sqlite3.Connection, ids: Iterable[int] | None, at: float) -> list[int]:
+    """Have entries tried again from that moment on, also discarded ones; None for all that are not discarded.
 
-    The entries of the same content go along: it is one thing that is tried.
+    Those that are open, with the entries of the same contents: that is one thing that is tried.
     """
     if ids is None:
         chosen = [row[0] for row in connection.execute(f"SELECT id FROM quarantine WHERE {_OPEN} ORDER BY id")]
     else:
         chosen = _with_siblings(connection, ids)
     connection.executemany(
-        "UPDATE quarantine SET next_attempt_at = 0, discarded = 0 WHERE id = ?", ((one,) for one in chosen)
+        "UPDATE quarantine SET next_attempt_at = ?, discarded = 0 WHERE id = ?", ((at, one) for one in chosen)
     )
     return chosen
 
@@ -304,6 +304,18 @@ def rekey(connection: sqlite3.Connection, folder_id: int, uidvalidity: int, at: 
            WHERE folder_id = ?2 AND resolved_at IS NULL AND uidvalidity IS NOT ?3""",
         (at, folder_id, uidvalidity),
     )
+
+
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many messages are set aside at present, without the discarded, by account name."""
+    from mailsync.store import onestep
+
+    rows = onestep.rows(
+        connection,
+        2,
+        f"SELECT a.name, count(*) FROM quarantine JOIN accounts a ON a.id = account_id WHERE {_OPEN} GROUP BY a.name",
+    )
+    return dict(rows)
 
 
 def count(connection: sqlite3.Connection) -> int:

@@ -154,7 +154,7 @@ def test_a_person_has_it_tried_or_discards_it(connection: sqlite3.Connection) ->
     arrive(connection, 2, {8: b"poison"})
     quarantine.failed(connection, [(1, "ValueError"), (2, "ValueError")], 5, 0.0)
     first, second, third = (row[0] for row in connection.execute("SELECT id FROM quarantine ORDER BY uid"))
-    assert quarantine.ask(connection, [first]) == [first, third]  # the same content in both folders
+    assert quarantine.ask(connection, [first], 0.0) == [first, third]  # the same content in both folders
     assert quarantine.due(connection, 5, 0.0, 10) == [1]
 
     assert quarantine.discard(connection, [third, 999], 9.0) == [first, third]
@@ -169,9 +169,9 @@ def test_a_person_has_it_tried_or_discards_it(connection: sqlite3.Connection) ->
     ]
     assert contents.load(connection, 1) == b"poison"
 
-    assert quarantine.ask(connection, None) == [second]
-    assert quarantine.ask(connection, [first]) == [first, third]  # asked for, it is not discarded any more
-    assert quarantine.count(connection) == 3
+    assert quarantine.ask(connection, None, 9.0) == [second]
+    assert quarantine.ask(connection, [first], 9.0) == [first, third]  # asked for, it is not discarded any more
+    assert (quarantine.count(connection), quarantine.counts(connection)) == (3, {"work": 2, "home": 1})
 
 
 def test_what_is_gone_is_settled(connection: sqlite3.Connection) -> None:
