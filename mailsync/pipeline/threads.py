@@ -3,11 +3,10 @@
 Threads are the connected parts of a graph. A message brings its nodes to it, which are hashes of 63 bits: of its own
 Message-ID and of those it refers to. It never takes any away, so the same messages make the same threads whatever the
 order they come in. A reply that refers to nothing is joined by its subject; that, too, is a rule for pairs of messages,
-each of which can tell on its own what it has to offer and what it demands:
+of which each can tell on its own what it offers or demands:
 
-    offers    subject + "to" + each recipient        demands (a reply without references only)
-              subject + "from" + the author                   subject + "to" + its author: what it answers went to them
-                                                              subject + "from" + each recipient: or they wrote it
+    offers    subject + whom to answer (From, Reply-To)        every message
+    demands   subject + each recipient                         a reply without references
 
 An offer and an equal demand make one thread of two messages, if both are dated within the same or neighbouring periods
 of 30 days.
@@ -26,7 +25,7 @@ from mailsync.model import SUBJECT_BITS, SUBJECT_PERIOD
 REFERENCES = 100
 """Message ids of one message that count: the first, which began the thread, and the last. Real threads keep below."""
 PEOPLE = 30
-"""Recipients of one message that count for its subject."""
+"""Recipients of one reply that count for its subject, and a tenth as many whom to answer."""
 SUBJECT = 500
 """Characters of a subject that are looked at."""
 SHORTEST = 4
@@ -104,45 +103,43 @@ def keys(
 ) -> Keys:
     """What joins a message to others.
 
-    `references` with In-Reply-To among them, the oldest first; of `senders` the first is the author; addresses as they
-    are; `date` in Unix seconds, None for one that is absent or absurd: then its subject joins it to nothing.
+    `references` with In-Reply-To among them, the oldest first; `senders` of From and Reply-To, `recipients` of To and
+    Cc, addresses as they are; `date` in Unix seconds, None for one that is absent or absurd: then its subject joins it
+    to nothing.
     """
-    author = senders[0].strip().casefold() if senders else ""
-    recipients = list(dict.fromkeys(one.strip().casefold() for one in recipients))[:PEOPLE]
     if len(references) > REFERENCES:
         references = [references[0], *references[1 - REFERENCES :]]
-    # Programs exist that name the person whose message they answer.
-    people = {f"<{one}>" for one in (author, *recipients)}
-    others = dict.fromkeys(one for one in references if one != message_id and one.casefold() not in people)
+    others = dict.fromkeys(references)
+    if others:
+        others.pop(message_id, None)
+        for one in (*senders, *recipients[:PEOPLE]):  # programs exist that name the person whom they answer
+            others.pop(f"<{one}>", None)
     base, reply = base_subject(subject)
     return Keys(
-        _hash("id", message_id) if message_id else 0,
-        tuple(_hash("id", one) for one in others),
-        _subjects(base.casefold(), reply and not others, author, recipients, date),
+        _hash(message_id) if message_id else 0,
+        tuple([_hash(one) for one in others]),
+        _subjects(base, senders[: PEOPLE // 10], recipients[:PEOPLE] if reply and not others else (), date),
     )
 
 
-def _subjects(base: str, orphan: bool, author: str, recipients: Sequence[str], date: int | None) -> tuple[int, ...]:
-    whole = base.encode("utf-8", "replace")
+def _subjects(base: str, offering: Sequence[str], demanding: Sequence[str], date: int | None) -> tuple[int, ...]:
+    whole = base.casefold().encode("utf-8", "replace")
     if date is None or date < SUBJECT_PERIOD or date >> 32 or len(whole) < SHORTEST:
         return ()
     period = date // SUBJECT_PERIOD
-    found = [(_pair(whole, "to", one), period) for one in recipients if one]
-    if author:
-        found.append((_pair(whole, "from", author), period))
-    keys = [(period << SUBJECT_BITS) | pair for pair, period in found]
-    if orphan and author:
-        wanted = [_pair(whole, "to", author), *(_pair(whole, "from", one) for one in recipients if one)]
-        keys += [(near << SUBJECT_BITS) | pair | 1 for pair in wanted for near in (period - 1, period, period + 1)]
-    return tuple(keys)
+    found = dict.fromkeys(period << SUBJECT_BITS | _pair(whole, one) for one in offering if one)
+    for one in demanding:
+        if one:
+            pair = _pair(whole, one) | 1
+            found |= dict.fromkeys(near << SUBJECT_BITS | pair for near in (period - 1, period, period + 1))
+    return tuple(found)
 
 
-def _pair(base: bytes, role: str, person: str) -> int:
+def _pair(base: bytes, person: str) -> int:
     """An even number of 52 bits."""
-    told = blake2b(b"%s\0%s\0%s" % (base, role.encode(), person.encode("utf-8", "replace")), digest_size=7).digest()
+    told = blake2b(b"%s\0%s" % (base, person.strip().casefold().encode("utf-8", "replace")), digest_size=7).digest()
     return int.from_bytes(told) >> 4 & ~1
 
 
-def _hash(kind: str, text: str) -> int:
-    told = blake2b(f"{kind}\0{text}".encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(told) >> 1 or 1
+def _hash(message_id: str) -> int:
+    return int.from_bytes(blake2b(message_id.encode("utf-8", "replace"), digest_size=8).digest()) >> 1 or 1

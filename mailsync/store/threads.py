@@ -32,20 +32,22 @@ def assign(connection: sqlite3.Connection, batch: Sequence[tuple[int, int, Keys]
     """
     parts = _Parts()
     nodes = _nodes(connection, batch)
-    for thread, node in _pairs(connection, "SELECT thread_id, node FROM thread_nodes WHERE node IN", nodes):
-        parts.join(thread, *nodes[node])
-    for holders in nodes.values():
-        parts.join(*holders)
+    stored = _pairs(connection, "SELECT node, thread_id FROM thread_nodes WHERE node IN (SELECT value FROM {})", nodes)
+    known = dict(stored)
+    for node, holders in nodes.items():
+        if node in known:
+            parts.join(known[node], *holders)
+        elif len(holders) > 1:
+            parts.join(*holders)
     _join_subjects(connection, parts, batch)
     found = _named(connection, parts, len(batch))
     connection.executemany(
-        "INSERT INTO thread_nodes (node, thread_id) VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET thread_id = ?2 "
-        "WHERE thread_id <> ?2",
-        [(node, found[-1 - holders[0]]) for node, holders in sorted(nodes.items())],
+        "INSERT INTO thread_nodes (node, thread_id) VALUES (?, ?)",
+        [(node, found[-1 - nodes[node][0]]) for node in sorted(nodes.keys() - known.keys())],
     )
     connection.executemany(
         "INSERT OR IGNORE INTO thread_subjects (key, document_id) VALUES (?, ?)",
-        sorted((key, document) for document, _, (_, _, subjects) in batch for key in subjects),
+        sorted([(key, document) for document, _, (_, _, subjects) in batch for key in subjects]),
     )
     return found
 
@@ -74,59 +76,60 @@ def forget(connection: sqlite3.Connection, document_ids: Iterable[int]) -> None:
 
 
 class _Parts:
-    """Disjoint sets of threads (positive numbers) and of documents of the batch (-1, -2, ...)."""
+    """Disjoint sets of threads (positive numbers) and of documents of the batch (-1, -2, ...); what was joined to
+    nothing is in none."""
 
     def __init__(self) -> None:
         self._above: dict[int, int] = {}
 
-    def of(self, one: int) -> int:
+    def _of(self, one: int) -> int:
         above = self._above
         while (next_one := above.setdefault(one, one)) != one:
             above[one] = one = above[next_one]
         return one
 
     def join(self, first: int, *others: int) -> None:
-        root = self.of(first)
+        root = self._of(first)
         for other in others:
-            self._above[self.of(other)] = root
+            self._above[self._of(other)] = root
 
-    def groups(self, batch: int) -> dict[int, tuple[list[int], list[int]]]:
-        """By one of their members: the threads and the documents of each set."""
-        found: dict[int, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-        for one in range(-batch, 0):
-            self._above.setdefault(one, one)
+    def groups(self) -> list[tuple[list[int], list[int]]]:
+        """The threads and the documents of each set."""
+        found: dict[int, tuple[list[int], list[int]]] = {}
         for one in list(self._above):
-            found[self.of(one)][one < 0].append(one)
-        return found
+            root = self._of(one)
+            if root not in found:
+                found[root] = ([], [])
+            found[root][one < 0].append(one)
+        return list(found.values())
 
 
 def _nodes(connection: sqlite3.Connection, batch: Sequence[tuple[int, int, Keys]]) -> dict[int, list[int]]:
     """Which documents of the batch, as in _Parts, bring each node."""
     given = _servers(connection, [content for _, content, _ in batch])
-    nodes: dict[int, list[int]] = defaultdict(list)
+    nodes: dict[int, list[int]] = {}
     for number, (_, content, (own, references, _)) in enumerate(batch):
-        servers = given.get(content, ())
-        if own:
-            nodes[own].append(-1 - number)
-        if 0 in servers or not servers:
-            for one in references:
-                nodes[one].append(-1 - number)
-        for one in servers:
-            if one:
-                nodes[one].append(-1 - number)
+        brought = {own, *references}
+        if content in given:
+            brought = {own, *given[content], *(references if 0 in given[content] else ())}
+        brought.discard(0)
+        for one in brought:
+            nodes.setdefault(one, []).append(-1 - number)
     return nodes
 
 
-def _servers(connection: sqlite3.Connection, content_ids: Sequence[int]) -> dict[int, set[int]]:
-    """The nodes of the server's threads these contents are in; 0 is among them for a copy whose server told none."""
+def _servers(connection: sqlite3.Connection, content_ids: Collection[int]) -> dict[int, set[int]]:
+    """The nodes of the server's threads that contents are in, of those that are in any; 0 is among them when there is
+    a copy whose server told none."""
     found: dict[int, set[int]] = defaultdict(set)
+    query = """SELECT m.content_id, f.account_id, m.threadid FROM {{}} CROSS JOIN {} m ON m.content_id = value
+               CROSS JOIN folders f ON f.id = m.folder_id WHERE m.threadid IS {} NULL"""
     for table in ("messages", "removed_messages"):
-        for content, account, thread in connection.execute(
-            f"""SELECT DISTINCT m.content_id, f.account_id, m.threadid FROM json_each(?) j
-                CROSS JOIN {table} m ON m.content_id = j.value JOIN folders f ON f.id = m.folder_id""",
-            (json.dumps(content_ids),),
-        ):
-            found[content].add(0 if thread is None else _server_node(account, thread))
+        for content, account, thread in _rows(connection, query.format(table, "NOT"), content_ids):
+            found[content].add(_server_node(account, thread))
+    for table in ("messages", "removed_messages"):
+        for content, _, _ in _rows(connection, query.format(table, ""), list(found)):
+            found[content].add(0)
     return found
 
 
@@ -147,58 +150,56 @@ def _join_subjects(connection: sqlite3.Connection, parts: _Parts, batch: Sequenc
     for number, (_, _, (_, _, subjects)) in enumerate(batch):
         for key in subjects:
             (demands if key & 1 else offers)[key & ~1].append(-1 - number)
-    if not offers and not demands:
-        return
-    one = """SELECT d.thread_id, j.value FROM json_each(?) j JOIN documents d ON d.id =
+    one = """SELECT value, d.thread_id FROM {{}} JOIN documents d ON d.id =
              (SELECT s.document_id FROM thread_subjects s CROSS JOIN documents ON documents.id = s.document_id
-              WHERE s.key = j.value + {} LIMIT 1)"""
-    both = offers.keys() | demands.keys()
-    demanded = {key: thread for thread, key in _pairs(connection, one.format(1), both, bare=True)}
+              WHERE s.key = value + {} LIMIT 1)"""
+    demanded = dict(_pairs(connection, one.format(1), offers.keys() | demands.keys()))
     wanted = demanded.keys() | demands.keys()
-    offered = {key: thread for thread, key in _pairs(connection, one.format(0), wanted, bare=True)}
+    offered = dict(_pairs(connection, one.format(0), wanted))
     alone = []
     for key in wanted:
+        both = (*offers.get(key, ()), *demands.get(key, ()))
         if key in demanded and key in offered:
-            parts.join(demanded[key], offered[key], *offers.get(key, ()), *demands.get(key, ()))
+            parts.join(demanded[key], offered[key], *both)
         elif key in offers or (key in offered and key in demands):
-            parts.join(*offers.get(key, ()), *demands.get(key, ()))
+            parts.join(*both)
             if key in demanded or key in offered:
                 alone.append(key | (key in demanded))
-    every = """SELECT d.thread_id, s.key FROM json_each(?) j CROSS JOIN thread_subjects s ON s.key = j.value
-               JOIN documents d ON d.id = s.document_id"""
-    for thread, key in _pairs(connection, every, alone, bare=True):
+    every = """SELECT s.key, d.thread_id FROM {} CROSS JOIN thread_subjects s ON s.key = value
+               CROSS JOIN documents d ON d.id = s.document_id"""
+    for key, thread in _pairs(connection, every, alone):
         parts.join(thread, (offers.get(key & ~1) or demands[key & ~1])[0])
 
 
 def _named(connection: sqlite3.Connection, parts: _Parts, batch: int) -> list[int]:
     """The thread ids of the documents of the batch, threads merged and made."""
-    groups = parts.groups(batch)
-    sizes = dict(
-        _pairs(
-            connection,
-            "SELECT id, messages FROM threads WHERE id IN",
-            {one for threads, _ in groups.values() if len(threads) > 1 for one in threads},
-        )
-    )
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'threads'").fetchone()
-    next_id = row[0] if row else 0
+    groups = parts.groups()
+    several = [one for threads, _ in groups if len(threads) > 1 for one in threads]
+    sizes = dict(_pairs(connection, "SELECT t.id, t.messages FROM {} CROSS JOIN threads t ON t.id = value", several))
     found = [0] * batch
-    new: list[tuple[int, int]] = []
     grown: list[tuple[int, int]] = []
     merged: list[tuple[int, int]] = []
-    for threads, documents in groups.values():
-        if threads:
-            winner = max(threads, key=lambda one: (sizes.get(one, 0), -one))
-            losers = [one for one in threads if one != winner]
-            merged += [(winner, one) for one in losers]
-            grown.append((len(documents) + sum(sizes[one] for one in losers), winner))
-        else:
-            next_id += 1
-            winner = next_id
-            new.append((winner, len(documents)))
+    new: list[list[int]] = []
+    for threads, documents in groups:
+        if not threads:
+            new.append(documents)
+            continue
+        winner = max(threads, key=lambda one: (sizes.get(one, 0), -one))
+        losers = [one for one in threads if one != winner]
+        merged += [(winner, one) for one in losers]
+        grown.append((len(documents) + sum(sizes[one] for one in losers), winner))
         for one in documents:
             found[-1 - one] = winner
-    connection.executemany("INSERT INTO threads (id, messages) VALUES (?, ?)", new)
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'threads'").fetchone()
+    before = row[0] if row else 0
+    made: list[tuple[int, int]] = []
+    joined = {one for documents in new for one in documents}
+    new += [[-1 - number] for number, thread in enumerate(found) if not thread and -1 - number not in joined]
+    for next_id, documents in enumerate(new, before + 1):
+        made.append((next_id, len(documents)))
+        for one in documents:
+            found[-1 - one] = next_id
+    connection.executemany("INSERT INTO threads (id, messages) VALUES (?, ?)", made)
     connection.executemany("UPDATE threads SET messages = messages + ? WHERE id = ?", grown)
     for table in ("documents", "thread_nodes"):
         connection.executemany(f"UPDATE {table} SET thread_id = ? WHERE thread_id = ?", merged)
@@ -206,11 +207,12 @@ def _named(connection: sqlite3.Connection, parts: _Parts, batch: int) -> list[in
     return found
 
 
-def _pairs(
-    connection: sqlite3.Connection, query: str, numbers: Collection[int], *, bare: bool = False
-) -> list[tuple[int, int]]:
-    """The two columns of a query that is about these numbers; none without any."""
+def _rows(connection: sqlite3.Connection, query: str, numbers: Collection[int]) -> list[tuple[int, int, str]]:
+    """A query that has {} where the numbers belong, as a table with the column `value`; no rows without any."""
     if not numbers:
         return []
-    inside = query if bare else f"{query} (SELECT value FROM json_each(?))"
-    return [(row[0], row[1]) for row in connection.execute(inside, (json.dumps(list(numbers)),))]
+    return connection.execute(query.format("json_each(?)"), (json.dumps(list(numbers)),)).fetchall()
+
+
+def _pairs(connection: sqlite3.Connection, query: str, numbers: Collection[int]) -> list[tuple[int, int]]:
+    return [(row[0], row[1]) for row in _rows(connection, query, numbers)]
