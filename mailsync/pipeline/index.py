@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailsync.pipeline import attachments, mime
+from mailsync.pipeline import attachments, mime, threads
 from mailsync.pipeline.addresses import Address
 from mailsync.pipeline.mime import ParsedMessage
 from mailsync.query.tokens import indexable
-
-VERSION = mime.VERSION * 1000 + 1
-"""Of what `digest` makes of a message: a higher one makes all documents anew. The last three digits are its own."""
 
 LIST, ATTACHMENTS, REPLY = 1, 2, 4
 """The bits of `traits`: it came by a mailing list, it has attachments, it answers another message."""
@@ -26,12 +23,12 @@ class Digested(NamedTuple):
     """Subject, from (and Sender), to, cc (and Bcc), body, names of attachments, list: already `indexable`."""
     date: int | None
     """Unix seconds; None if absent or absurd."""
-    message_id: str
-    """With angle brackets, or empty."""
     references: tuple[str, ...]
     """The oldest first, In-Reply-To among them."""
     traits: int
     attachments: list[attachments.Row]
+    keys: tuple[int, tuple[int, ...], tuple[int, ...]]
+    """As `threads.Keys`."""
 
 
 def digest(raw: bytes) -> Digested:
@@ -46,6 +43,14 @@ def digested(raw: bytes, message: ParsedMessage) -> Digested:
     # In-Reply-To behind: it names the parent, as the last of References does (RFC 5322 section 3.6.4).
     references = tuple(dict.fromkeys((*message.references, *message.in_reply_to)))
     carried = attachments.rows(raw, message)
+    own, others, subjects = threads.keys(
+        message.message_id,
+        references,
+        message.subject,
+        _addresses(people, "from", "sender"),
+        _addresses(people, "to", "cc", "bcc"),
+        message.date,
+    )
     return Digested(
         (
             indexable(message.subject),
@@ -57,13 +62,17 @@ def digested(raw: bytes, message: ParsedMessage) -> Digested:
             indexable(lists),
         ),
         message.date,
-        message.message_id,
         references,
         LIST * bool(lists) | ATTACHMENTS * bool(carried) | REPLY * bool(references),
         carried,
+        (own, others, subjects),
     )
 
 
 def _names(people: dict[str, tuple[Address, ...]], *fields: str) -> str:
     told = (f"{one.name} {one.addr}".strip() for field in fields for one in people.get(field, ()))
     return indexable(", ".join(dict.fromkeys(told)))
+
+
+def _addresses(people: dict[str, tuple[Address, ...]], *fields: str) -> list[str]:
+    return [one.addr for field in fields for one in people.get(field, ()) if one.addr]

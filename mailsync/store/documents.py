@@ -1,6 +1,10 @@
 """`documents` with their words, texts and attachments: what the pipeline made of contents, found again by search.
 
 Ids are the second a message is dated, times 256, and a number among those of that second: see `schema_documents`.
+
+How far the pipeline has come is the cursor `index:VERSION`: contents up to it have a document of that version, or are
+set aside. There is one such cursor; a higher version begins at 0 and puts its documents in the place of the old ones.
+While the cursor `clearing` is there, words are gone already, and the rest of what was made follows them in steps.
 """
 
 from __future__ import annotations
@@ -11,13 +15,20 @@ from typing import NamedTuple, TypeAlias
 
 import zstandard
 
-from mailsync.store import attachments
+from mailsync.store import attachments, envelopes, quarantine, threads
 
 COLUMNS = ("subject", "from", "to", "cc", "body", "filename", "list")
 """Of the index `words`, in order; a document's texts come in the same."""
 SHIFT = 8
 """A document's id is its second, shifted so far, and a number in the bits below."""
+LEVEL = 1
+"""Of compression, for texts."""
 _NUMBERS = 1 << SHIFT
+_CLEARING = "clearing"
+_UNTIDY = "untidy"
+_DELETED, _MERGING = 1, 2
+"""Values of the cursor `untidy`: words were taken out of the index since its pieces were last made one; or only too
+many pieces are left."""
 
 Texts: TypeAlias = tuple[str, str, str, str, str, str, str]
 _LIST = ", ".join(f'"{name}"' for name in COLUMNS)
@@ -29,49 +40,60 @@ class Document(NamedTuple):
     """What is to be stored of a content."""
 
     content_id: int
+    texts: Texts
     date: int | None
     """Unix seconds; without it the first INTERNALDATE of its messages counts, then 0."""
-    texts: Texts
     references: Sequence[str]
     """Message ids, the oldest first."""
     traits: int
     attachments: Sequence[attachments.Row]
+    keys: threads.Keys
+    packed: bytes
+    """The texts, by `pack`."""
 
 
-def add(connection: sqlite3.Connection, batch: Iterable[Document], version: int) -> list[int]:
-    """Store documents, in the place of those their contents had; the ids in the order of `batch`.
+def pack(texts: Texts) -> bytes:
+    """Texts as they are kept."""
+    return zstandard.ZstdCompressor(level=LEVEL).compress("\0".join(texts).encode())
 
-    Contents that are gone meanwhile are passed over, with id 0.
+
+def add(connection: sqlite3.Connection, batch: Iterable[Document], version: int) -> dict[int, int]:
+    """Store documents, in the place of those their contents had; the ids by content.
+
+    Contents that are gone meanwhile are passed over.
     """
-    batch = list(batch)
-    there = _there(connection, [one.content_id for one in batch])
+    there = {one.content_id: one for one in batch}
+    marks = ", ".join("?" * len(there))
+    rows = connection.execute(
+        f"""SELECT c.id, d.id FROM contents c LEFT JOIN documents d ON d.content_id = c.id WHERE c.id IN ({marks})""",
+        list(there),
+    ).fetchall()
+    old = [row[1] for row in rows if row[1] is not None]
+    connection.executemany("DELETE FROM documents WHERE id = ?", [(number,) for number in old])
+    _forget(connection, old)
+    dated = sorted((_second(connection, there[row[0]]), row[0]) for row in rows)
+    # Sorted, since the index writes out what it holds whenever an id is smaller than the one before.
+    placed = sorted(zip(_allocate(connection, [second for second, _ in dated]), (one for _, one in dated), strict=True))
+    chosen = [(number, there[content_id]) for number, content_id in placed]
+    thread_ids = threads.assign(connection, [(number, one.content_id, one.keys) for number, one in chosen])
     connection.executemany(
-        "DELETE FROM documents WHERE content_id = ?", [(number,) for number in there if there[number]]
+        "INSERT INTO documents (id, content_id, thread_id, version, traits, refs) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (number, one.content_id, thread, version, one.traits, " ".join(one.references))
+            for (number, one), thread in zip(chosen, thread_ids, strict=True)
+        ],
     )
-    dated = [(_second(connection, one), number) for number, one in enumerate(batch) if one.content_id in there]
-    dated.sort()  # the index writes out what it holds whenever an id is smaller than the one before
-    ids = [0] * len(batch)
-    allocated = _allocate(connection, [second for second, _ in dated])
-    placed = sorted((found, number) for found, (_, number) in zip(allocated, dated, strict=True))
-    pack = zstandard.ZstdCompressor(level=1).compress
-    for found, number in placed:
-        ids[number] = found
-        one = batch[number]
-        thread = connection.execute(
-            "INSERT INTO threads (messages, first_date, last_date) VALUES (1, ?1, ?1)", (found >> SHIFT,)
-        ).lastrowid
-        connection.execute(
-            "INSERT INTO documents (id, content_id, thread_id, version, traits, refs) VALUES (?, ?, ?, ?, ?, ?)",
-            (found, one.content_id, thread, version, one.traits, " ".join(one.references)),
-        )
-    chosen = [(found, batch[number]) for found, number in placed]
-    connection.executemany(_INSERT, ((found, *one.texts) for found, one in chosen))
+    threads.settle(connection, thread_ids)
+    connection.executemany(_INSERT, [(number, *one.texts) for number, one in chosen])
     connection.executemany(
-        "INSERT INTO document_texts (id, text) VALUES (?, ?)",
-        ((found, pack("\0".join(one.texts).encode())) for found, one in chosen),
+        "INSERT INTO document_texts (id, text) VALUES (?, ?)", [(number, one.packed) for number, one in chosen]
     )
     attachments.add(connection, [(one.content_id, one.attachments) for _, one in chosen])
-    return ids
+    connection.executemany(
+        "UPDATE envelopes SET has_attachments = ?1 WHERE content_id = ?2 AND has_attachments <> ?1",
+        [(bool(one.attachments), one.content_id) for _, one in chosen],
+    )
+    return {one.content_id: number for number, one in chosen}
 
 
 def texts(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Texts]:
@@ -86,46 +108,135 @@ def texts(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Texts
 
 def forget(connection: sqlite3.Connection, limit: int) -> int:
     """Take the words of up to `limit` documents that are gone out of the index; how many it did."""
-    stale = connection.execute("SELECT id FROM stale_documents ORDER BY id LIMIT ?", (limit,)).fetchall()
-    ids = [row[0] for row in stale]
-    connection.executemany(_DELETE, ((number, *one) for number, one in texts(connection, ids).items()))
+    rows = connection.execute("SELECT id FROM stale_documents ORDER BY id LIMIT ?", (limit,)).fetchall()
+    _forget(connection, [row[0] for row in rows])
+    return len(rows)
+
+
+def has_stale(connection: sqlite3.Connection) -> bool:
+    """`forget` has work to do."""
+    return connection.execute("SELECT 1 FROM stale_documents LIMIT 1").fetchone() is not None
+
+
+def _forget(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    if ids and not clearing(connection):
+        connection.executemany(_DELETE, [(number, *one) for number, one in sorted(texts(connection, ids).items())])
+        envelopes.move_cursor(connection, _UNTIDY, _DELETED)
+    threads.forget(connection, ids)
     for table in ("document_texts", "stale_documents"):
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(number,) for number in ids])
-    return len(ids)
 
 
-def clear(connection: sqlite3.Connection) -> None:
-    """Delete all that was made of contents; their words, too."""
-    connection.execute("DELETE FROM documents")
-    for table in ("attachments", "thread_nodes", "threads", "document_texts", "stale_documents"):
-        connection.execute(f"DELETE FROM {table}")
-    connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+# -- how far it has come ----------------------------------------------------------------------------------------------
+
+
+def cursor(connection: sqlite3.Connection, version: int) -> int:
+    """The last content that this version has seen, 0 before its first."""
+    return envelopes.cursor(connection, f"index:{version}")
+
+
+def move_cursor(connection: sqlite3.Connection, version: int, position: int) -> None:
+    connection.execute("DELETE FROM cursors WHERE name LIKE 'index:%' AND name <> ?", (f"index:{version}",))
+    envelopes.move_cursor(connection, f"index:{version}", position)
 
 
 def progress(connection: sqlite3.Connection) -> tuple[int, int]:
-    """(contents that have a document, contents)."""
-    row = connection.execute("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM contents)").fetchone()
-    return row[0], row[1]
+    """(contents that were gone through, contents)."""
+    total = connection.execute("SELECT count(*) FROM contents").fetchone()[0]
+    row = connection.execute("SELECT position FROM cursors WHERE name LIKE 'index:%'").fetchone()
+    position = row[0] if row else 0
+    done = connection.execute("SELECT count(*) FROM documents WHERE content_id <= ?", (position,)).fetchone()[0]
+    aside = connection.execute(
+        """SELECT count(DISTINCT content_id) FROM quarantine q WHERE stage = ? AND resolved_at IS NULL
+           AND content_id <= ? AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.content_id = q.content_id)""",
+        (quarantine.PARSE, position),
+    ).fetchone()[0]
+    return done + aside, total
 
 
-def _there(connection: sqlite3.Connection, content_ids: Sequence[int]) -> dict[int, bool]:
-    """Those contents that are stored, and whether they have a document."""
-    marks = ", ".join("?" * len(content_ids))
-    rows = connection.execute(
-        f"""SELECT c.id, d.id IS NOT NULL FROM contents c LEFT JOIN documents d ON d.content_id = c.id
-            WHERE c.id IN ({marks})""",
-        list(content_ids),
-    )
-    return {row[0]: bool(row[1]) for row in rows}
+def clear(connection: sqlite3.Connection) -> None:
+    """Begin anew: no word is found any more; `clear_some` does the rest."""
+    connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+    connection.execute("DELETE FROM cursors WHERE name LIKE 'index:%'")
+    envelopes.move_cursor(connection, _CLEARING, 1)
+
+
+def clearing(connection: sqlite3.Connection) -> bool:
+    """`clear_some` has work to do, before anything is added."""
+    return bool(envelopes.cursor(connection, _CLEARING))
+
+
+def clear_some(connection: sqlite3.Connection, limit: int) -> int:
+    """Delete up to `limit` rows of what was made of contents; 0 when that was all."""
+    for table, key in _MADE:
+        gone = connection.execute(
+            f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT ?)", (limit,)
+        ).rowcount
+        if gone:
+            return gone
+    connection.execute("DELETE FROM cursors WHERE name = ?", (_CLEARING,))
+    return 0
+
+
+_MADE = (
+    ("documents", "id"),
+    ("document_texts", "id"),
+    ("stale_documents", "id"),
+    ("attachments", "id"),
+    ("thread_nodes", "node"),
+    ("threads", "id"),
+)
+
+
+# -- the index itself -------------------------------------------------------------------------------------------------
+
+
+def set_merging(connection: sqlite3.Connection, on: bool) -> None:
+    """Whether writing puts pieces of the index together as it goes: half of the time it takes. Without it `tidy` does.
+
+    Never more than a little at a time: `crisismerge` puts all pieces of a level together at once.
+    """
+    there = dict(connection.execute("SELECT k, v FROM words_config").fetchall())
+    for name, value in (("automerge", 4 if on else 0), ("crisismerge", 64)):
+        if there.get(name) != value:
+            connection.execute("INSERT INTO words (words, rank) VALUES (?, ?)", (name, value))
+            if not on:
+                envelopes.move_cursor(connection, _UNTIDY, envelopes.cursor(connection, _UNTIDY) or _MERGING)
+
+
+def is_untidy(connection: sqlite3.Connection) -> bool:
+    """`tidy` has work to do."""
+    return bool(envelopes.cursor(connection, _UNTIDY))
+
+
+def tidy(connection: sqlite3.Connection, pages: int) -> bool:
+    """Put pieces of the index together, writing about so many pages; False when there is nothing left to do.
+
+    Where words were taken out all pieces become one, since they are in the older ones until then.
+    """
+    begin = envelopes.cursor(connection, _UNTIDY) == _DELETED
+    before = connection.total_changes
+    connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-pages if begin else pages,))
+    if begin:
+        envelopes.move_cursor(connection, _UNTIDY, _MERGING)
+    elif connection.total_changes - before < 2:
+        connection.execute("DELETE FROM cursors WHERE name = ?", (_UNTIDY,))
+        return False
+    return True
+
+
+# -- ids --------------------------------------------------------------------------------------------------------------
 
 
 def _second(connection: sqlite3.Connection, one: Document) -> int:
     if one.date is not None:
         return one.date
     row = connection.execute(
-        "SELECT min(internaldate) FROM messages WHERE content_id = ?", (one.content_id,)
+        """SELECT coalesce((SELECT min(internaldate) FROM messages WHERE content_id = ?1),
+                           (SELECT min(internaldate) FROM removed_messages WHERE content_id = ?1), 0)""",
+        (one.content_id,),
     ).fetchone()
-    return int(row[0] or 0)
+    return int(row[0])
 
 
 def _allocate(connection: sqlite3.Connection, seconds: Sequence[int]) -> list[int]:
@@ -159,7 +270,6 @@ def _allocate(connection: sqlite3.Connection, seconds: Sequence[int]) -> list[in
 
 
 def _unpacked(frame: bytes) -> Texts:
-    subject, sender, to, cc, body, filename, of_list = (
-        zstandard.ZstdDecompressor().decompress(frame).decode().split("\0")
-    )
+    whole = zstandard.ZstdDecompressor().decompress(frame).decode()
+    subject, sender, to, cc, body, filename, of_list = whole.split("\0")
     return subject, sender, to, cc, body, filename, of_list

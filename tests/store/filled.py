@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from mailsync.pipeline import index
+from mailsync.pipeline import index, versions
+from mailsync.pipeline.indexer import ENVELOPES
 from mailsync.pipeline.runner import Runner
-from mailsync.store import accounts, consents, contents, documents, folders, messages
+from mailsync.store import accounts, consents, contents, documents, envelopes, folders, messages
 from mailsync.store.database import Store
 
 SCOPES = ["mailbox_access", "email_read"]
@@ -51,12 +52,17 @@ def understand(store: Store, content_ids: Sequence[int] | None = None) -> None:
             )
             content_ids = [row[0] for row in rows]
         batch = [document(number, contents.load(connection, number) or b"") for number in content_ids]
-    store.write(lambda connection: documents.add(connection, batch, index.VERSION)).result()
+
+    def write(connection: sqlite3.Connection) -> None:
+        documents.add(connection, batch, versions.INDEX)
+        documents.move_cursor(connection, versions.INDEX, envelopes.cursor(connection, ENVELOPES))
+
+    store.write(write).result()
 
 
 def document(content_id: int, raw: bytes) -> documents.Document:
     found = index.digest(raw)
-    return documents.Document(content_id, found.date, found.texts, found.references, found.traits, found.attachments)
+    return documents.Document(content_id, *found, documents.pack(found.texts))
 
 
 def _put(store: Store, one: Letter, at: float) -> int:
