@@ -40,7 +40,7 @@ from mailsync.text import safe_text
 from mailsync.tui import asking, dialogs, handle
 from mailsync.tui.commands import MailCommands, everywhere
 from mailsync.tui.entrance import Entrance, Listed
-from mailsync.tui.handle import EngineHandle
+from mailsync.tui.handle import EngineHandle, Helm
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
 from mailsync.tui.screens.health import HealthScreen
@@ -130,15 +130,11 @@ class MailsyncApp(App[None]):
     ) -> None:
         super().__init__()
         self.store = store
-        self.engine = engine
-        self.viewer_of = viewer_of
+        self.helm = Helm(engine, viewer_of, os.getpid() if pid is None else pid)
         self.vitals = Vitals(accounts)
         self._config_path = config_path
         self._entrance = entrance or Entrance(Path(config_path), store, clock)
         self._clock = clock
-        self._pid = os.getpid() if pid is None else pid
-        self._engine_up = False
-        self._engine_failed = False
         self._finishing = False
         self._version = -1
         self._changed = True
@@ -150,7 +146,7 @@ class MailsyncApp(App[None]):
         self.add_mode("dashboard", lambda: DashboardScreen(self._config_path))
         self.add_mode("mail", lambda: MailScreen(self.store, self._clock))
         self._plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
-        self.add_mode("health", lambda: HealthScreen(self.store, self._plans, self._engine_pid, self._clock))
+        self.add_mode("health", lambda: HealthScreen(self.store, self._plans, lambda: self.helm.look()[1], self._clock))
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -163,10 +159,10 @@ class MailsyncApp(App[None]):
         self._listen_to_signals()
         if not self.is_headless:
             gc.set_threshold(*COLLECTOR)
-        if self.engine is not None:
+        if self.helm.engine is not None:
             self._slice = sys.getswitchinterval()
             sys.setswitchinterval(SLICE_SECONDS)
-            self._start_engine(self.engine)
+            self._start_engine(self.helm.engine)
         self._tick()
 
     def on_unmount(self) -> None:
@@ -191,7 +187,7 @@ class MailsyncApp(App[None]):
             self.post_message(self.EngineStarted())
 
     def on_mailsync_app_engine_started(self, message: EngineStarted) -> None:
-        self._engine_up, self._engine_failed = message.problem is None, message.problem is not None
+        self.helm.started(well=message.problem is None)
         if message.problem is not None:
             hint = getattr(message.problem, "hint", "")
             self._tell(str(message.problem) or type(message.problem).__name__, hint, bad=True)
@@ -208,13 +204,13 @@ class MailsyncApp(App[None]):
             self.exit()
 
     def _finish(self) -> None:
-        if self.engine is None or self._engine_failed or self._finishing:
+        if self.helm.engine is None or self.helm.failed or self._finishing:
             self.exit()
             return
         self._finishing = True
         self.push_screen(FinishingScreen())
         self.set_timer(FINISH_SECONDS, self.exit)
-        self._stop_engine(self.engine)
+        self._stop_engine(self.helm.engine)
 
     async def action_quit(self) -> None:
         """Leave, after the engine has finished its batch; asked again, leave at once."""
@@ -283,24 +279,8 @@ class MailsyncApp(App[None]):
                 self.pane.show_vitals(self.vitals)
 
     def _set_status(self) -> None:
-        vitals, engine = self.vitals, self.engine
-        if engine is not None:
-            running = self._engine_up and engine.running
-            failed = self._engine_failed or (self._engine_up and not running)
-            vitals.engine = handle.embedded(self._pid) if running else handle.FAILED if failed else handle.STARTING
-            vitals.can_sync = running
-        elif self.viewer_of is not None:
-            living = handle.alive(self.viewer_of)
-            vitals.engine = handle.elsewhere(self.viewer_of, living=living)
-            vitals.can_sync = living
-        else:
-            vitals.engine, vitals.can_sync = handle.NONE, False
-
-    def _engine_pid(self) -> int | None:
-        """The process that runs the engine, None while none is known to."""
-        if not self.vitals.can_sync:
-            return None
-        return self._pid if self.engine is not None else self.viewer_of
+        self.vitals.engine, pid = self.helm.look()
+        self.vitals.can_sync = pid is not None
 
     def on_pane_resumed(self) -> None:
         if not self.is_headless:
@@ -314,17 +294,24 @@ class MailsyncApp(App[None]):
 
     def on_pane_sync_wanted(self, message: Pane.SyncWanted) -> None:
         if message.accounts:
-            self._ask_for_sync(message.accounts)
+            self._carry_out(asking.sync(message.accounts))
+
+    def on_pane_fetch_wanted(self, message: Pane.FetchWanted) -> None:
+        self._carry_out(asking.fetch(message.message_id))
+
+    def on_pane_wished(self, message: Pane.Wished) -> None:
+        self._carry_out(message.wish)
 
     @work(thread=True, group="ask", exit_on_error=False)
-    def _ask_for_sync(self, accounts: list[str]) -> None:
+    def _carry_out(self, wish: asking.Wish) -> None:
         try:
-            asked = asking.for_sync(self.store, accounts, self._clock())
+            told, job = wish(self.store, self._clock())
         except MailsyncError as error:
             self.post_message(self.Told(str(error), error.hint, bad=True))
             return
-        names = ", ".join(asked)
-        self.post_message(self.Told(f"Sync asked for: {names}" if asked else "A sync is on its way already"))
+        if job is not None:
+            self._asked.add(job)
+        self.post_message(self.Told(told))
 
     def on_pane_dialog_wanted(self, message: Pane.DialogWanted) -> None:
         self.push_screen(dialogs.dialog(message, self._entrance, self._clock), self._accounts_changed)
@@ -334,18 +321,6 @@ class MailsyncApp(App[None]):
             self.vitals.configured = [(name, email) for name, email, _ in accounts]
             self._plans[:] = [Plan(name, every) for name, _, every in accounts]
             self._show()
-
-    def on_pane_fetch_wanted(self, message: Pane.FetchWanted) -> None:
-        self._ask_for_message(message.message_id)
-
-    @work(thread=True, group="ask", exit_on_error=False)
-    def _ask_for_message(self, message_id: int) -> None:
-        try:
-            self._asked.add(asking.for_message(self.store, message_id, self._clock()))
-        except MailsyncError as error:
-            self.post_message(self.Told(str(error), error.hint, bad=True))
-        else:
-            self.post_message(self.Told("Fetching the message"))
 
     def on_mailsync_app_told(self, message: Told) -> None:
         self._tell(message.text, message.hint, bad=message.bad)

@@ -1,15 +1,21 @@
-"""What the screens ask of an engine, as job rows. Each call blocks and is made from a worker thread."""
+"""What the screens ask of an engine, as job rows, and the little they write themselves. It blocks: call it in a worker.
+
+A `Wish` is carried out by the application, which tells the person what was asked for, and later how the job ended.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from mailsync.store import jobs
+from mailsync.store import jobs, quarantine
 from mailsync.store.database import Store
+from mailsync.tui import wording
 
 PRIORITY = 10
 """Before what a schedule asks for."""
+Wish = Callable[[Store, float], tuple[str, int | None]]
+"""At a moment in Unix seconds; gives what to tell, and the job whose end is to be told, if any."""
 
 
 def for_sync(store: Store, accounts: Iterable[str], now: float) -> list[str]:
@@ -24,11 +30,40 @@ def for_sync(store: Store, accounts: Iterable[str], now: float) -> list[str]:
     return store.write(insert).result()
 
 
-def for_message(store: Store, message_id: int, now: float) -> int:
-    """Ask for the bytes of a message that was left on the server; returns the id of the job."""
-    return store.write(
-        lambda connection: jobs.insert(connection, "fetch", now, params={"message": message_id}, priority=PRIORITY)
-    ).result()
+def sync(accounts: Sequence[str]) -> Wish:
+    """A sync of each of these accounts."""
+
+    def carry_out(store: Store, now: float) -> tuple[str, int | None]:
+        asked = for_sync(store, accounts, now)
+        return (f"Sync asked for: {', '.join(asked)}" if asked else "A sync is on its way already"), None
+
+    return carry_out
+
+
+def fetch(message_id: int) -> Wish:
+    """The bytes of a message that was left on the server."""
+    return lambda store, now: ("Fetching the message", _job(store, "fetch", {"message": message_id}, now))
+
+
+def retry(entries: Sequence[int] | None) -> Wish:
+    """Another try for these entries of the quarantine, or for all of them."""
+    told = "Trying all of them again" if entries is None else f"Trying {wording.messages(len(entries))} again"
+    params = {} if entries is None else {"entries": list(entries)}
+    return lambda store, now: (told, _job(store, "retry", params, now))
+
+
+def discard(entries: Sequence[int]) -> Wish:
+    """No more tries for these entries of the quarantine; no engine is needed for that."""
+
+    def carry_out(store: Store, now: float) -> tuple[str, int | None]:
+        store.write(lambda connection: quarantine.discard(connection, entries, now)).result()
+        return f"Discarded: {wording.messages(len(entries))}", None
+
+    return carry_out
+
+
+def _job(store: Store, kind: str, params: dict[str, object], now: float) -> int:
+    return store.write(lambda connection: jobs.insert(connection, kind, now, params=params, priority=PRIORITY)).result()
 
 
 def ended(connection: sqlite3.Connection, job_ids: Iterable[int]) -> dict[int, tuple[str, str] | None]:

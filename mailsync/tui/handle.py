@@ -91,3 +91,30 @@ def elsewhere(pid: int, *, living: bool) -> EngineStatus:
 STARTING = EngineStatus("◔", "accent", "starting the engine", "starting")
 FAILED = EngineStatus("✕", "bad", "the engine does not run", "no engine")
 NONE = EngineStatus("○", "muted", "no engine: only looking", "no engine")
+
+
+class Helm:
+    """Who runs the engine of the store: this process by `engine`, the one with the id `viewer_of`, or nobody."""
+
+    def __init__(self, engine: EngineHandle | None, viewer_of: int | None, pid: int) -> None:
+        self.engine = engine
+        self.viewer_of = viewer_of
+        self._pid = pid
+        self._up = False
+        self.failed = False
+        """The engine of this process could not be started."""
+
+    def started(self, *, well: bool) -> None:
+        """The engine of this process runs, or does not."""
+        self._up, self.failed = well, not well
+
+    def look(self) -> tuple[EngineStatus, int | None]:
+        """What to show of it now, and the process that can be asked for something; None for none."""
+        if self.engine is not None:
+            if self._up and self.engine.running:
+                return embedded(self._pid), self._pid
+            return (FAILED if self._up or self.failed else STARTING), None
+        if self.viewer_of is not None:
+            living = alive(self.viewer_of)
+            return elsewhere(self.viewer_of, living=living), self.viewer_of if living else None
+        return NONE, None

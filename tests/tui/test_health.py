@@ -98,7 +98,7 @@ def test_what_is_committed_is_seen(builder: Builder) -> None:
         assert title(screen, "connections") == "Connections · 3"
         builder.store.write(lambda c: connections.add(c, "home", "check", "connecting", NOW)).result()
         await until(pilot, lambda: screen.connections.count == 4)
-        app.viewer_of = None
+        app.helm.viewer_of = None
         await until(pilot, lambda: screen.connections.count == 0)
         assert any(check.name == "engine" and check.status == "warn" for check in screen.checks._checks)
 

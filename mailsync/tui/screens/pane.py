@@ -1,4 +1,4 @@
-"""What the dashboard and the mail screen have in common."""
+"""What the panes have in common."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
+from mailsync.tui.asking import Wish
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.topbar import TopBar
 
@@ -49,6 +50,13 @@ class Pane(Screen[None]):
         def __init__(self, message_id: int) -> None:
             super().__init__()
             self.message_id = message_id
+
+    class Wished(Message):
+        """The person wants something carried out that is about no account: see `tui.asking`."""
+
+        def __init__(self, wish: Wish) -> None:
+            super().__init__()
+            self.wish = wish
 
     class Resumed(Message):
         """The pane is seen again and has missed what happened meanwhile."""
