@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 
-def rows(connection: sqlite3.Connection, width: int, query: str, parameters: Sequence[Any] = ()) -> list[list[Any]]:
+def rows(connection: sqlite3.Connection, width: int, query: str, parameters: Parameters = ()) -> list[list[Any]]:
     """The rows of `query`, which selects `width` columns, in its order. BLOBs cannot travel this way."""
     names = ", ".join(f"c{number}" for number in range(width))
     found: list[list[Any]] = json.loads(
@@ -24,7 +26,7 @@ def rows(connection: sqlite3.Connection, width: int, query: str, parameters: Seq
     return found
 
 
-def column(connection: sqlite3.Connection, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+def column(connection: sqlite3.Connection, query: str, parameters: Parameters = ()) -> list[Any]:
     """The one column that `query` selects, in its order."""
     found: list[Any] = json.loads(
         connection.execute(f"WITH t(c) AS ({query}) SELECT json_group_array(c) FROM t", parameters).fetchone()[0]

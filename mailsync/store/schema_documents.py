@@ -60,6 +60,7 @@ CREATE TABLE attachments (
     UNIQUE (content_id, number)
 );
 CREATE INDEX attachments_by_digest ON attachments (digest);
+CREATE INDEX messages_by_size ON messages (size) WHERE size >= 100000;
 CREATE TRIGGER document_removed AFTER DELETE ON documents BEGIN
     INSERT OR IGNORE INTO stale_documents (id) VALUES (old.id)
     ; UPDATE threads SET messages = messages - 1 WHERE id = old.thread_id

@@ -1,0 +1,104 @@
+"""What the names in a query mean here: accounts, folders and labels, as ids, and how many messages they hold."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from mailsync.config.selection import matches
+from mailsync.privacy.consent import EMAIL_READ
+from mailsync.record import record
+from mailsync.store import consents, labels, onestep
+
+
+@record(frozen=True)
+class Folder:
+    """A folder that may be searched."""
+
+    id: int
+    account: str
+    email: str
+    name: str
+    special_use: str
+    messages: int
+    unread: int
+
+
+@record(frozen=True)
+class Labelled:
+    """What `label:` came to: ids of labels, whole values of the column `keywords`, and messages that have them."""
+
+    labels: list[int]
+    keywords: list[str]
+    messages: int
+
+
+class Names:
+    """The names in a store as one search sees them; only accounts that may be read, of `accounts` if given."""
+
+    def __init__(self, connection: sqlite3.Connection, accounts: Sequence[str] | None) -> None:
+        self._connection = connection
+        allowed = set(consents.allowing(connection, EMAIL_READ))
+        if accounts is not None:
+            allowed.intersection_update(accounts)
+        rows = onestep.rows(
+            connection,
+            7,
+            """SELECT f.id, a.name, a.email, f.name, f.special_use, f.messages, f.unread
+               FROM folders f JOIN accounts a ON a.id = f.account_id ORDER BY f.id""",
+        )
+        every = [Folder(*row) for row in rows]
+        self.folders = [folder for folder in every if folder.account in allowed]
+        self.whole = len(self.folders) == len(every)
+        """Nothing is left out."""
+        self.unknown: dict[str, None] = {}
+        """One line for each name that means nothing here, in their order."""
+
+    def of_account(self, name: str) -> list[Folder]:
+        """The folders of the accounts that are called so, or have this address; in any case, globs too."""
+        wanted = name.casefold()
+        found = [
+            folder
+            for folder in self.folders
+            if matches(wanted, folder.account.casefold()) or wanted == folder.email.casefold()
+        ]
+        if not found:
+            self.unknown[f'no account matches "{name}"'] = None
+        return found
+
+    def of_folder(self, name: str) -> list[Folder]:
+        """The folders of this name, glob or special use (`\\Sent`), in any case."""
+        wanted = name.casefold()
+        found = [folder for folder in self.folders if matches(wanted, folder.name.casefold(), folder.special_use)]
+        if not found:
+            self.unknown[f'no folder matches "{name}"'] = None
+        return found
+
+    def of_label(self, name: str) -> Labelled:
+        """The Gmail labels and the keywords of this name or glob, in any case; `$` before a keyword may be absent."""
+        wanted = name.casefold()
+        found: list[int] = []
+        count = 0
+        for number, label, messages in onestep.rows(self._connection, 3, "SELECT id, name, messages FROM labels"):
+            if any(matches(wanted, one.casefold()) for one in (label, labels.NAMES.get(label, label))):
+                found.append(number)
+                count += messages
+        keywords: list[str] = []
+        for value, messages in onestep.rows(
+            self._connection,
+            2,
+            """SELECT keywords, count(*) FROM messages INDEXED BY messages_by_flags
+               WHERE (flags <> 1 OR keywords <> '') AND keywords <> '' GROUP BY keywords""",
+        ):
+            if any(matches(wanted, one) for one in _spellings(value.casefold().split())):
+                keywords.append(value)
+                count += messages
+        if not found and not keywords:
+            self.unknown[f'nothing is labelled "{name}"'] = None
+        return Labelled(found, keywords, count)
+
+
+def _spellings(keywords: Iterable[str]) -> Iterable[str]:
+    for keyword in keywords:
+        yield keyword
+        yield keyword.removeprefix("$")
