@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mailsync.cli import context, output, show
 from mailsync.cli.arguments import AsJson
 from mailsync.errors import NotFound
-
-if TYPE_CHECKING:
-    from mailsync.store.attachments import Attachment
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +48,7 @@ def attachments(
         output.emit(
             {
                 "id": str(message.id),
-                "attachments": [entry(one) for one in found if one.number in wanted],
+                "attachments": [show.entry(one) for one in found if one.number in wanted],
                 "dir": str(dest) if dest else None,
                 "saved": [
                     {
@@ -78,18 +75,3 @@ def attachments(
         output.say(f"{dest}/{one_saved.name}  {output.size(one_saved.size)}{known}")
     if not found:
         output.note(f"message {message_id} has no attachments")
-
-
-def entry(one: Attachment) -> dict[str, Any]:
-    """An element of `attachments` in a JSON document; `within` is the number of the TNEF part that a file is in."""
-    from mailsync.pipeline.attachments import WITHIN
-
-    _, within, place = one.encoding.partition(WITHIN)
-    return {
-        "number": one.number,
-        "name": one.name,
-        "type": one.type,
-        "size": one.size,
-        "sha256": one.digest.hex(),
-        "within": one.number - int(place) if within else None,
-    }

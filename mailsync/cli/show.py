@@ -15,6 +15,8 @@ from mailsync.text import safe_block
 
 if TYPE_CHECKING:
     from mailsync.pipeline.mime import ParsedMessage
+    from mailsync.store.attachments import Attachment
+    from mailsync.store.duplicates import Duplicates, Place
     from mailsync.store.reading import StoredMessage
 
 _SHOWN = ("from", "to", "cc", "date", "subject")
@@ -32,15 +34,19 @@ def show(
     headers: Annotated[bool, typer.Option("--headers", help="Every header field, decoded.")] = False,
     text: Annotated[bool, typer.Option("--text", help="The text alone.")] = False,
     html: Annotated[bool, typer.Option("--html", help="The HTML part as it is.")] = False,
+    structure: Annotated[bool, typer.Option("--structure", help="The tree of its MIME parts.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """One message: the usual headers, the attachments and the text, or what an option asks for.
 
     It is reading, so it needs email_read; --raw too, although attachments lie in those bytes: they are not taken out.
     """
-    if sum((raw, headers, text, html, as_json)) > 1:
-        raise UsageError("--raw, --headers, --text, --html and --json exclude each other", hint="use one of them")
-    message, content = load(context.of(ctx), message_id)
+    if sum((raw, headers, text, html, structure)) > 1:
+        raise UsageError("--raw, --headers, --text, --html and --structure exclude each other", hint="use one of them")
+    if as_json and (raw or headers or text or html):
+        raise UsageError("--json holds the headers and the text", hint="use it alone, or with --structure")
+    shared = context.of(ctx)
+    message, content = load(shared, message_id)
     if raw:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -49,8 +55,10 @@ def show(
     from mailsync.pipeline.mime import parse
 
     parsed = parse(content)
-    if as_json:
-        output.emit(document(message, content, parsed))
+    if structure:
+        _structure(message, content, parsed, as_json)
+    elif as_json:
+        output.emit(document(message, content, parsed, _duplicates(shared, message)))
     elif headers:
         for name, value in parsed.headers:
             output.say(f"{name}: {value}")
@@ -64,7 +72,7 @@ def show(
         else:
             sys.stdout.write(parsed.html)
     else:
-        _print(message, parsed)
+        _print(message, content, parsed, _duplicates(shared, message))
 
 
 def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
@@ -115,9 +123,31 @@ def _fetch(shared: Context, number: int) -> None:
         )
 
 
-def document(message: StoredMessage, content: bytes, parsed: ParsedMessage) -> dict[str, Any]:
+def _duplicates(shared: Context, message: StoredMessage) -> Duplicates:
+    from mailsync.store import duplicates
+
+    with shared.store().read() as connection:
+        return duplicates.of(connection, message.id)
+
+
+def _structure(message: StoredMessage, content: bytes, parsed: ParsedMessage, as_json: bool) -> None:
+    from mailsync.pipeline import attachments, structure
+
+    nodes = structure.nodes(content, attachments.rows(content, parsed))
+    if as_json:
+        parts = [structure.document(node) for node in nodes]
+        output.emit({"id": str(message.id), "cut": parsed.cut, "parts": parts})
+        return
+    for line in structure.lines(nodes):
+        output.say(line)
+    _say_cut(parsed)
+
+
+def document(message: StoredMessage, content: bytes, parsed: ParsedMessage, duplicates: Duplicates) -> dict[str, Any]:
     """The `show --json` document."""
     from mailsync.model import flag_names, iso
+    from mailsync.pipeline import attachments, calendars
+    from mailsync.store.attachments import Attachment
 
     fields = {name.lower(): value for name, value in reversed(parsed.headers)}
     authors = parsed.people.get("from", ())
@@ -144,17 +174,41 @@ def document(message: StoredMessage, content: bytes, parsed: ParsedMessage) -> d
         "references": list(parsed.references),
         "headers": [{"name": name, "value": value} for name, value in parsed.headers],
         "text": parsed.text,
-        "attachments": [
-            {"name": one.name, "type": one.type, "size": one.size, "sha256": one.sha256} for one in parsed.attachments
+        "attachments": [entry(Attachment(*row)) for row in attachments.rows(content, parsed)],
+        "calendar": [
+            {name: getattr(event, name) for name in event.__match_args__} | {"when": event.when}
+            for event in calendars.events(content, parsed.attachments)
         ],
         "holds": parsed.holds,
         "cut": parsed.cut,
+        "copies": [_place(one) for one in duplicates.copies],
+        "versions": [_place(one) | {"size": one.size, "sha256": one.digest.hex()} for one in duplicates.versions],
         "removed_at": iso(message.removed_at),
     }
 
 
-def _print(message: StoredMessage, parsed: ParsedMessage) -> None:
+def entry(one: Attachment) -> dict[str, Any]:
+    """An element of `attachments` in a JSON document; `within` is the number of the TNEF part that a file is in."""
+    from mailsync.pipeline.attachments import WITHIN
+
+    _, within, place = one.encoding.partition(WITHIN)
+    return {
+        "number": one.number,
+        "name": one.name,
+        "type": one.type,
+        "size": one.size,
+        "sha256": one.digest.hex(),
+        "within": one.number - int(place) if within else None,
+    }
+
+
+def _place(one: Place) -> dict[str, Any]:
+    return {"id": str(one.id), "account": one.account, "folder": one.folder, "uid": one.uid}
+
+
+def _print(message: StoredMessage, content: bytes, parsed: ParsedMessage, duplicates: Duplicates) -> None:
     from mailsync.model import flag_names, iso
+    from mailsync.pipeline import attachments, calendars
 
     output.say(f"[{message.id}] {message.account} / {message.folder}, UID {message.uid}")
     flags = " ".join(flag_names(message.flags, message.keywords))
@@ -166,17 +220,25 @@ def _print(message: StoredMessage, parsed: ParsedMessage) -> None:
             if name.lower() == wanted:
                 output.say(f"{name}: {value}")
                 break
-    for attachment in parsed.attachments:
-        output.say(
-            f"Attachment: {attachment.name or '(unnamed)'}  {attachment.type}  {output.size(attachment.size)}  "
-            f"sha256 {attachment.sha256}"
-        )
+    for one in duplicates.copies:
+        output.say(f"Also in: {one.account} / {one.folder}, UID {one.uid} [{one.id}]")
+    for one in duplicates.versions:
+        output.say(f"Another version: [{one.id}] {one.account} / {one.folder}, UID {one.uid}, {output.size(one.size)}")
+    for _, name, kind, size, digest, *_ in attachments.rows(content, parsed):
+        output.say(f"Attachment: {name or '(unnamed)'}  {kind}  {output.size(size)}  sha256 {digest.hex()}")
+    for event in calendars.events(content, parsed.attachments):
+        told = (f"{event.method.lower()}: {event.summary}", event.when, event.location, event.organizer, event.repeats)
+        output.say(f"Calendar {'; '.join(text for text in told if text)}")
     if parsed.holds:
         output.say(f"Holds: {', '.join(parsed.holds)}")
-    if parsed.cut:
-        output.say(f"Cut, for its {' and '.join(parsed.cut)}: --raw has all of it")
+    _say_cut(parsed)
     print()
     _block(parsed.text)
+
+
+def _say_cut(parsed: ParsedMessage) -> None:
+    if parsed.cut:
+        output.say(f"Cut, for its {' and '.join(parsed.cut)}: --raw has all of it")
 
 
 def _block(text: str) -> None:

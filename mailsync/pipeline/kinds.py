@@ -44,10 +44,10 @@ _ARMOUR = re.compile(r"^-----BEGIN PGP (SIGNED )?MESSAGE-----[ \t]*$", re.MULTIL
 
 def recognised(raw: bytes, found: Structure, text: str) -> list[str]:
     """The names of what is there, in the order of NAMES; `text` is the message's text."""
-    held = {_of(raw, part) for part in found.leaves}
+    held = {kind_of(raw, part) for part in found.leaves}
     if "-----BEGIN PGP " in text:
         held |= {"pgp-signed" if match[1] else "pgp-encrypted" for match in _ARMOUR.finditer(text)}
-    return [name for name in NAMES if name in held]
+    return [name for name in NAMES if name in held] if held != {""} else []
 
 
 def may_be_tnef(kind: str, name: str) -> bool:
@@ -55,7 +55,13 @@ def may_be_tnef(kind: str, name: str) -> bool:
     return kind in _TNEF_TYPES or name.lower() == "winmail.dat"
 
 
-def _of(raw: bytes, part: Part) -> str:
+def may_be_calendar(kind: str, name: str) -> bool:
+    """Type or name of a part say so."""
+    return _BY_TYPE.get(kind) == "calendar" or (kind == "application/octet-stream" and name.lower().endswith(".ics"))
+
+
+def kind_of(raw: bytes, part: Part) -> str:
+    """What one part is, of NAMES; empty for what is none of these."""
     name = part.name.lower()
     if part.type in _CMS or (part.type == "application/octet-stream" and name.endswith((".p7m", ".p7s"))):
         start = decoded(raw, part, limit=64)[:64]
@@ -64,6 +70,6 @@ def _of(raw: bytes, part: Part) -> str:
         return "smime-encrypted" if any(identifier in start for identifier in _SEALED) else ""
     if may_be_tnef(part.type, part.name):
         return "tnef" if decoded(raw, part, limit=8).startswith(_TNEF_SIGNATURE) else ""
-    if part.type == "application/octet-stream" and name.endswith(".ics"):
+    if may_be_calendar(part.type, name):
         return "calendar"
     return _BY_TYPE.get(part.type, "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 import subprocess
@@ -9,8 +10,10 @@ import pytest
 
 from mailsync.store import folders, messages
 from mailsync.store.database import Store
+from tests.cli import mirror
 from tests.cli.conftest import CommandLine
 from tests.cli.mirror import EMPTY, FIRST, NOT_MAIL
+from tests.store.filled import fill
 
 
 @pytest.mark.parametrize(("number", "content"), [("1", FIRST), ("2", NOT_MAIL), ("3", EMPTY)])
@@ -77,14 +80,19 @@ def test_json(mirrored: CommandLine) -> None:
         "text": "Hallo\x9b du\n",
         "attachments": [
             {
+                "number": 1,
                 "name": "a.pdf",
                 "type": "application/pdf",
                 "size": 4,
                 "sha256": hashlib.sha256(b"%PDF").hexdigest(),
+                "within": None,
             }
         ],
+        "calendar": [],
         "holds": [],
         "cut": [],
+        "copies": [{"id": "4", "account": "work", "folder": "Ünïcode/子", "uid": 1}],
+        "versions": [],
         "removed_at": None,
     }
 
@@ -98,6 +106,47 @@ def test_no_such_message(mirrored: CommandLine, number: str) -> None:
 
 def test_one_view_at_a_time(mirrored: CommandLine) -> None:
     assert mirrored("show", "1", "--raw", "--json").code == 2
+    assert mirrored("show", "1", "--raw", "--structure").code == 2
+
+
+def test_structure(mirrored: CommandLine) -> None:
+    assert mirrored("show", "1", "--structure").out == (
+        'multipart/mixed 2 parts\n├─ 1 text/html utf-8, 24 B\n└─ 2 application/pdf 4 B "a.pdf" [attachment 1]\n'
+    )
+    document = mirrored("show", "1", "--structure", "--json").json
+    assert (document["id"], document["cut"], len(document["parts"])) == ("1", [], 3)
+    assert document["parts"][2] == {
+        "depth": 1,
+        "section": "2",
+        "type": "application/pdf",
+        "parts": 0,
+        "size": 4,
+        "sent": 4,
+        "encoding": "",
+        "charset": "",
+        "disposition": "",
+        "name": "a.pdf",
+        "holds": "",
+        "attachment": 1,
+        "cut": "",
+    }
+
+
+def test_the_same_message_elsewhere_and_what_it_invites_to(mirrored: CommandLine) -> None:
+    invitation = (
+        b"Message-ID: <1@example.org>\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n"
+        b"BEGIN:VEVENT\r\nSUMMARY:Tea\xc2\x9b\\, cake\r\nDTSTART:20250304T100000Z\r\nDTEND:20250304T113000Z\r\n"
+        b"LOCATION:Kitchen\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    mirror.make(mirrored.data, "home", {"INBOX": [(invitation, [], 1)]})
+    with contextlib.closing(Store.open(mirrored.data)) as store:
+        fill(store, [], indexed=False)
+    out = mirrored("show", "1").out
+    assert "Also in: work / Ünïcode/子, UID 1 [4]\n" in out
+    assert f"Another version: [6] home / INBOX, UID 1, {len(invitation)} B\n" in out
+    assert "Calendar request: Tea\ufffd, cake; 2025-03-04 10:00 to 11:30, UTC; Kitchen\n" in mirrored("show", "6").out
+    (version,) = mirrored("show", "6", "--json").json["versions"]
+    assert (version["id"], version["sha256"]) == ("1", hashlib.sha256(FIRST).hexdigest())
 
 
 def test_no_mirror_yet(cli: CommandLine) -> None:
