@@ -47,7 +47,7 @@ def digested(raw: bytes, message: ParsedMessage) -> Digested:
         message.message_id,
         references,
         message.subject,
-        _addresses(people, "from", "sender"),
+        _addresses(people, "from", "reply-to"),
         _addresses(people, "to", "cc", "bcc"),
         message.date,
     )
