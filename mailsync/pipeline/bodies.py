@@ -31,7 +31,10 @@ def bodies(raw: bytes, structure: Structure) -> Bodies:
     text: list[Part] = []
     html: list[Part] = []
     attachments: list[Part] = []
-    _walk(raw, [structure.root], "mixed", False, text, html, attachments)
+    root = structure.root
+    if is_text(root) and root.disposition != "attachment" and not root.sealed:
+        return Bodies([root], [root], attachments)
+    _walk(raw, [root], "mixed", False, text, html, attachments)
     return Bodies(text, html, attachments)
 
 

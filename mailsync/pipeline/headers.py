@@ -15,7 +15,8 @@ FIELD = 8192
 """Bytes of one field that are decoded for a list; enough for some hundred recipients."""
 
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_FIELD = re.compile(r"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_FOLDED = re.compile(r"\n[ \t]+")
+_FIELD = re.compile(r"\n([!-9;-~]++)[ \t]*+:([^\n]*+)")
 
 
 def block_end(raw: bytes, start: int = 0, end: int | None = None) -> int:
@@ -23,10 +24,13 @@ def block_end(raw: bytes, start: int = 0, end: int | None = None) -> int:
     limit = min(len(raw) if end is None else end, start + BLOCK)
     if raw.startswith((b"\n", b"\r\n"), start):
         return start
-    # Two plain searches are faster than a pattern, and messages with both kinds of line end exist.
-    found = raw.find(b"\n\r\n", start, limit)
-    bare = raw.find(b"\n\n", start, limit if found < 0 else found)
-    at = bare if bare >= 0 else found
+    # Two plain searches are faster than a pattern, and messages with both kinds of line end exist. The kind of the
+    # first line is looked for first, since the other goes up to what that found.
+    line = raw.find(b"\n", start, limit)
+    kinds = (b"\n\r\n", b"\n\n") if raw[line - 1 : line] == b"\r" else (b"\n\n", b"\n\r\n")
+    found = raw.find(kinds[0], start, limit)
+    other = raw.find(kinds[1], start, limit if found < 0 else found + 1)
+    at = other if other >= 0 else found
     return at + 1 if at >= 0 else limit
 
 
@@ -55,9 +59,20 @@ def unfolded(value: str, charset: str = "") -> str:
     return value
 
 
-def fields(raw: bytes, charset: str = "") -> list[tuple[str, str]]:
-    """Name and `unfolded` value of up to FIELDS header fields, in order; what is no field is left out."""
-    return [(name, unfolded(value, charset)) for name, value in _FIELD.findall(block(raw))[:FIELDS]]
+def fields(head: str) -> list[tuple[str, str]]:
+    """Name and value of up to FIELDS fields of a `block`, in order, each as one line; what is no field is left out.
+
+    Raw 8-bit bytes are surrogates, which `told` resolves; encoded words are as they are.
+    """
+    if "\r" in head:
+        head = head.replace("\r\n", "\n")
+    found: list[tuple[str, str]] = _FIELD.findall(_FOLDED.sub(" ", head))[:FIELDS]
+    return [(name, value.strip()) for name, value in found]
+
+
+def told(found: list[tuple[str, str]], charset: str = "") -> list[tuple[str, str]]:
+    """The `fields` with their raw 8-bit bytes decoded; `charset` as for `unfolded`."""
+    return [(name, value if value.isascii() else unfolded(value, charset)) for name, value in found]
 
 
 def sender(value: str) -> tuple[str, str]:

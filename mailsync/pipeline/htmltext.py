@@ -1,131 +1,243 @@
 """HTML mail as plain text, for a terminal: no markup, no remote content, links shown by their text only.
 
 Not `html.parser`: mail holds unclosed comments and tags by the thousand on purpose, and its versions differ in how much
-time they take over them. This scanner goes over the text once.
+time they take over them. Here the text is cut at its tags by one pattern, each of which becomes what stands for it, and
+searches are not repeated once they failed: linear whatever the HTML.
+
+What a browser hides is left out (the lines meant for a list of messages, with their padding), table cells are two
+blanks apart, items keep their number and depth, quoted mail is marked by ">" as in plain text.
 """
 
 from __future__ import annotations
 
 import re
 from html import unescape
+from itertools import repeat
 
-_NAME = re.compile(r"/?[A-Za-z][A-Za-z0-9:-]*")
-_SPACE = re.compile(r"[ \t\r\n\f\xa0\u200b\u200c\u034f]+")
-# Possessive: a quote that is never closed is found out once, not once for every way to divide what stands before it.
-_TAG_END = re.compile(r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
-_ALT = re.compile(r"""\salt\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""", re.IGNORECASE)
-
-_SILENT = frozenset({"script", "style", "title", "head", "template", "svg", "textarea", "select"})
-"""Elements whose content is not text of the message. `head` matters where a `title` is not closed."""
-_BREAKS = ("br", "tr", "dt", "dd", "option", "div", "section", "article", "header", "footer", "center")
-_PARAGRAPHS = (
-    "p",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "ul",
-    "ol",
-    "dl",
-    "table",
-    "blockquote",
-    "pre",
-    "form",
-    "address",
+# A quote that is never closed ends with its tag. Possessive, so that nothing is looked at twice for one tag, and a
+# quote is searched for its end once: the next tag begins behind it, or behind the place where there was no end.
+_TAG = re.compile(
+    r"""<(/?[A-Za-z][A-Za-z0-9:-]*+)"""
+    r"""([^<>"']*+(?:(?:"(?:[^"<>]*+"|[^"]{0,2000}+")|'(?:[^'<>]*+'|[^']{0,2000}+'))[^<>"']*+)*+)[^<>]*+>?"""
 )
-_BETWEEN = dict.fromkeys(_BREAKS, "\n") | dict.fromkeys(_PARAGRAPHS, "\n\n") | {"hr": "\n\n----\n\n"}
-"""What stands for the begin and the end of an element."""
-TAG = 64 * 1024
-"""Characters within which a tag must close; otherwise quotes count for nothing and it ends at the next `>`."""
-TOLERATED = 50
-"""Tags that do not close; after so many, quotes are not looked at any more, since each look costs TAG characters."""
+_SILENT = ("script", "style", "title", "head", "template", "svg", "textarea", "select")
+"""Elements whose content is not text of the message."""
+_SKIPPED = re.compile(rf"<(?:!--|[!?]|({'|'.join(_SILENT)})(?=[\s/>]))", re.IGNORECASE)
+_CLOSING = {name: re.compile(rf"</{name}\s*+>", re.IGNORECASE) for name in _SILENT}
+# Many a head is never closed, and a mail that is quoted within has one, too.
+_CLOSING["head"] = re.compile(r"</head\s*+>|<body(?=[\s>])", re.IGNORECASE)
+# One by one, and with a word in front that is soon found to be absent.
+_HIDING = {
+    word: re.compile(rf"{word}\s*+:\s*+{value}")
+    for word, value in (
+        ("display", "none"),
+        ("DISPLAY", "none"),
+        ("visibility", "hidden"),
+        ("max-height", r"0(?![0-9]|\.0*+[1-9])"),
+    )
+}
+_VOID = frozenset({"img", "br", "hr", "input", "meta", "link", "col", "area", "wbr"})
+_ALT = re.compile(r"""\salt\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"']++))""", re.IGNORECASE)
+_NO_BORDER = re.compile(r"border\s*+:\s*+(?:none|0)", re.IGNORECASE)
+
+# Marks that stand in the text until it is in lines. In hostile text they misplace a blank, and no more.
+_BLANK, _CELL, _DEPTH, _ITEM, _LABEL, _QUOTE, _UNQUOTE, _KEPT = "\2", "\b", "\4", "\5", "\6", "\16", "\17", "\20"
+_LINE, _PARAGRAPH = "\n", f"\n{_BLANK}\n"
+_LINES = ("tr", "dt", "dd", "div", "section", "article", "header", "footer", "center", "form", "figure", "figcaption")
+_PARAGRAPHS = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "table", "address")
+_BETWEEN = {
+    slash + name: stands
+    for names, stands in ((_LINES, _LINE), (_PARAGRAPHS, _PARAGRAPH))
+    for name in names
+    for slash in ("", "/")
+}
+# A line end that ends an empty line is a blank one; where a line ends anyway it is nothing.
+_BETWEEN |= {"br": f" {_BLANK}\n", "hr": f"{_PARAGRAPH}----{_PARAGRAPH}", "td": _CELL, "th": _CELL}
+_COUNTED = frozenset({"img", "li", "ul", "/ul", "ol", "/ol", "blockquote", "/blockquote", "pre", "/pre"})
+"""Tags that mean something by their attributes, or by what they stand in."""
+
+_LINE_START = re.compile(rf"\n[\s{_CELL}]++")
+_CELLS = re.compile(rf"{_CELL}[ {_CELL}]*+")
+_TO_ITEM = re.compile(rf"{_LABEL}\n(?:{_BLANK}\n)*+(?![{_ITEM}{_QUOTE}])")
+_BLANKS = re.compile(rf"\n(?:{_BLANK}\n)++")
+_EMPTY = re.compile(r"\n{3,}")
+_NOTHING = "\u200b\u034f\u2060\ufeff\xad"
+"""Characters without width that part words, or fill up a preview."""
+DEEPEST = 8
+"""Levels of quotes and lists that are shown."""
+UNCLOSED = 5
+"""Hidden elements without an end, which are shown; after so many, all are, since each look goes over the whole text."""
 
 
 def html_to_text(html: str) -> str:
     """Readable text: paragraphs parted by a blank line, list items dashed, images by their alternative text."""
-    return _tidy("".join(_Scanner(html).run()))
+    html = _heard(html)
+    seen = _seen(html)
+    # Where everything is hidden, a style sheet would have shown it.
+    return _told(seen) or (_told(html) if seen is not html else "")
 
 
-class _Scanner:
-    def __init__(self, html: str) -> None:
-        self.html = html
-        self.at = 0
-        self.pre = 0
-        self.out: list[str] = []
-        self.absent: set[str] = set()
-        """Patterns that were looked for to the end of the text in vain: never again."""
-        self.unclosed = 0
+def _told(html: str) -> str:
+    as_written = "<pre" in html or "<PRE" in html
+    if not as_written:
+        html = html.replace("\n", " ")
+    pieces = _TAG.split(html)
+    names = [*map(str.lower, pieces[1::3])]
+    stands = [*map(_BETWEEN.get, names, repeat(""))]
+    texts = pieces[::3]
+    if not _COUNTED.isdisjoint(names):
+        _count(names, pieces[2::3], texts, stands, as_written)
+    pieces = ["\n"] * (2 * len(texts))
+    pieces[1::2] = texts
+    pieces[2::2] = stands
+    return _laid_out("".join(pieces))
 
-    def run(self) -> list[str]:
-        html = self.html
-        while True:
-            left = html.find("<", self.at)
-            self.text(html[self.at :] if left < 0 else html[self.at : left])
-            if left < 0:
-                return self.out
-            if html.startswith("<!--", left):
-                # An unclosed comment ends at its first `>`; otherwise the rest of the mail would be gone.
-                self.at = self.behind("-->", left + 2) or self.behind(">", left) or len(html)
-            elif html.startswith(("<!", "<?"), left):
-                self.at = self.behind(">", left) or len(html)
-            elif (name := _NAME.match(html, left + 1)) is not None:
-                self.at = self.tag_end(name.end())
-                self.element(name.group().lower(), html[name.end() : self.at - 1])
+
+def _heard(html: str) -> str:
+    """Without comments, declarations and silent elements."""
+    absent: set[str] = set()
+    kept: list[str] = []
+    last = 0
+    match = _SKIPPED.search(html)
+    while match is not None:
+        left = match.start()
+        kept.append(html[last:left])
+        end = -1
+        if match.group() == "<!--" and "-->" not in absent:
+            end = html.find("-->", left + 2) + 3
+            if end < 3:
+                absent.add("-->")
+        elif match[1] and (name := match[1].lower()) not in absent:
+            found = _CLOSING[name].search(html, match.end())
+            if found is None:
+                absent.add(name)
             else:
-                self.out.append("<")
-                self.at = left + 1
-
-    def tag_end(self, at: int) -> int:
-        if self.unclosed < TOLERATED:
-            match = _TAG_END.match(self.html, at, at + TAG)
-            if match is not None:
-                return match.end()
-            self.unclosed += 1
-        return self.behind(">", at) or len(self.html)
-
-    def text(self, text: str) -> None:
-        if "&" in text:
-            text = unescape(text)
-        if not self.pre:
-            text = _SPACE.sub(" ", text)
-            if text[:1] == " " and (not self.out or self.out[-1][-1] in " \n"):
-                text = text[1:]
-        if text:
-            self.out.append(text)
-
-    def element(self, tag: str, attributes: str) -> None:
-        name = tag.lstrip("/")
-        if tag in _SILENT:
-            self.at = self.behind(rf"</{tag}\s*>", self.at) or self.at
-        elif name in _BETWEEN:
-            self.out.append(_BETWEEN[name])
-        elif name in ("td", "th"):
-            self.text(" ")
-        elif tag == "li":
-            self.out.append("\n- ")
-        elif tag == "img":
-            alt = _ALT.search(attributes)
-            self.text(next(filter(None, alt.groups()), "") if alt else "")
-        if name == "pre":
-            self.pre = max(0, self.pre + (1 if tag == name else -1))
-
-    def behind(self, pattern: str, at: int) -> int | None:
-        """Behind the next match, None if there is none."""
-        if pattern in self.absent:
-            return None
-        match = re.compile(pattern, re.IGNORECASE).search(self.html, at)
-        if match is None:
-            self.absent.add(pattern)
-        return match.end() if match else None
+                end = found.end() if found.group()[1] == "/" else found.start()
+        if end < 3:
+            # What is never closed ends with its tag; otherwise the rest of the mail would be gone.
+            end = (html.find(">", left) + 1) or len(html)
+        last = end
+        match = _SKIPPED.search(html, last)
+    kept.append(html[last:])
+    return "".join(kept)
 
 
-def _tidy(text: str) -> str:
-    """Without blanks at line ends, and with one blank line at most between two others."""
+def _seen(html: str) -> str:
+    """Without the elements that their own style hides; the same string if there are none."""
+    places = [match.start() for word, found in _HIDING.items() if word in html for match in found.finditer(html)]
+    kept: list[str] = []
+    last = looked = unclosed = 0
+    for at in sorted(places):
+        left = html.rfind("<", looked, at)
+        looked = max(looked, at)
+        tag = _TAG.match(html, left) if left >= last and unclosed < UNCLOSED else None
+        if tag is None or tag.end() <= at or tag[1][0] == "/":
+            continue
+        end = tag.end() if tag[1].lower() in _VOID else _element_end(html, tag[1], tag.end())
+        if end is None:
+            unclosed += 1
+            continue
+        kept.append(html[last:left])
+        last = looked = end
+    if not last:
+        return html
+    kept.append(html[last:])
+    return "".join(kept)
+
+
+def _element_end(html: str, name: str, at: int) -> int | None:
+    """Behind the end tag of the element whose content begins at `at`; None if it is never closed."""
+    depth = 1
+    for match in re.compile(rf"<(/?){name}(?=[\s/>])[^>]*+>?", re.IGNORECASE).finditer(html, at):
+        depth += -1 if match[1] else 1
+        if not depth:
+            return match.end()
+    return None
+
+
+def _count(names: list[str], attributes: list[str], texts: list[str], stands: list[str], as_written: bool) -> None:
+    """Put in what stands for the tags of _COUNTED; `texts[n]` is in front of `names[n]`."""
+    lists: list[int] = []
+    """Of each open list the number of its last item, -1 where they have none."""
+    quotes: list[bool] = []
+    pre = 0
+    for at, name in enumerate(names):
+        if pre:
+            lines = texts[at].expandtabs().replace(" ", _KEPT).split("\n")
+            texts[at] = f" {_BLANK}\n".join(lines)
+        elif as_written:
+            texts[at] = texts[at].replace("\n", " ")
+        if name not in _COUNTED:
+            continue
+        if name == "img":
+            alt = _ALT.search(attributes[at])
+            stands[at] = next(filter(None, alt.groups()), "") if alt else ""
+        elif name == "li":
+            label = "-"
+            if lists and lists[-1] >= 0:
+                lists[-1] += 1
+                label = f"{lists[-1]}."
+            stands[at] = f"\n{_ITEM}{_DEPTH * (min(len(lists), DEEPEST) - 1)}{label}{_LABEL} "
+        elif name in ("ul", "ol"):
+            stands[at] = _LINE if lists else _PARAGRAPH
+            lists.append(0 if name == "ol" else -1)
+        elif name in ("/ul", "/ol"):
+            if lists:
+                lists.pop()
+            stands[at] = _LINE if lists else f"\n{_ITEM}{_BLANK}\n"
+        elif name == "blockquote":
+            # Mail programs indent by quotes, too, that have no border then.
+            quotes.append("border-left" in attributes[at] or not _NO_BORDER.search(attributes[at]))
+            stands[at] = f"{_PARAGRAPH}{_QUOTE}\n" if quotes[-1] else _PARAGRAPH
+        elif name == "/blockquote":
+            stands[at] = f"\n{_UNQUOTE}{_PARAGRAPH}" if quotes and quotes.pop() else _PARAGRAPH
+        else:
+            stands[at] = _PARAGRAPH
+            pre = max(0, pre + (1 if name == "pre" else -1))
+    if as_written:
+        texts[-1] = texts[-1].replace("\n", " ")
+
+
+def _laid_out(text: str) -> str:
+    """Text with marks as lines; it begins with a line end."""
+    if "&" in text:
+        text = unescape(text.replace("&nbsp;", " "))
+    if not text.isascii():
+        for nothing in _NOTHING:
+            if nothing in text:
+                text = text.replace(nothing, "")
+        text = text.replace("\u200c\xa0", " ").replace("\u200c ", " ")
+    text = _LINE_START.sub("\n", text)
+    text = "\n".join([" ".join(words) for words in map(str.split, text.split("\n")) if words])
+    text = text.replace(f" {_BLANK}", "")
+    if _CELL in text:
+        text = _CELLS.sub("  ", text.replace(f" {_CELL}", _CELL)).replace("  \n", "\n")
+    if _LABEL in text:
+        text = _TO_ITEM.sub(" ", text)
+        text = text.replace(_LABEL, "").replace(_DEPTH, "  ")
+    text = text.replace(_ITEM, "")
+    text = _quoted(text) if _QUOTE in text else _BLANKS.sub("\n\n", f"\n{text}\n")
+    if _KEPT in text:
+        text = "\n".join([line.rstrip() for line in text.replace(_KEPT, " ").split("\n")])
+        text = _EMPTY.sub("\n\n", text)
+    text = text.strip("\n").rstrip()
+    return text + "\n" if text else ""
+
+
+def _quoted(text: str) -> str:
+    """Lines with the marks of quotes carried out, and those of blank lines."""
     lines: list[str] = []
+    depth = 0
+    before, blank = "", False
     for line in text.split("\n"):
-        line = line.rstrip()
-        if line or (lines and lines[-1]):
-            lines.append(line)
-    return "\n".join(lines).rstrip("\n") + "\n" if lines else ""
+        if line in (_QUOTE, _UNQUOTE):
+            depth = max(0, depth + (1 if line == _QUOTE else -1))
+        elif line == _BLANK:
+            blank = True
+        else:
+            mark = ">" * min(depth, DEEPEST)
+            if blank:
+                lines.append(min(before, mark))
+            lines.append(f"{mark} {line}" if mark else line)
+            before, blank = mark, False
+    return "\n".join(lines)

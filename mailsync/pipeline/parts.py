@@ -6,14 +6,16 @@ and takes quadratic time over parameters. This one works on a list, and looks at
 
 from __future__ import annotations
 
-import binascii
 import re
+from collections.abc import Iterator
 from dataclasses import field
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
-from mailsync.pipeline.headers import block, text_of
-from mailsync.pipeline.words import decode_base64, decode_bytes, decode_words
+from mailsync.pipeline.headers import block, block_end, text_of
+from mailsync.pipeline.transfer import PIECE, undone, undone_pieces
+from mailsync.pipeline.words import decode_bytes, decode_words
 from mailsync.record import record
 
 DEPTH = 50
@@ -86,17 +88,29 @@ class _Open:
     default: str
 
 
-def structure(raw: bytes) -> Structure:
+class _Described(NamedTuple):
+    """What a Content-Type says; `kind` is empty if it is none."""
+
+    kind: str
+    name: str
+    charset: str
+    flowed: bool
+    delsp: bool
+    boundary: bytes
+
+
+def structure(raw: bytes, fields: dict[str, str] | None = None) -> Structure:
     """The parts of a message: at most PARTS without children, and none deeper than DEPTH.
 
-    A multipart without its boundary is one text.
+    A multipart without its boundary is one text. `fields` are those of the message's own header, by lower-case name,
+    for who has them already.
     """
     top: list[Part] = []
     found: list[Part] = []
     waiting = [_Open(0, len(raw), 0, top, "text/plain")]
     while waiting and len(found) < PARTS:
         region = waiting.pop()
-        part, boundary = _read(raw, region)
+        part, boundary = _read(raw, region, None if found or region.depth else fields)
         kind = part.type
         region.into.append(part)
         children = _split(raw, part.start, part.end, boundary) if boundary and region.depth < DEPTH else []
@@ -118,30 +132,39 @@ def decoded(raw: bytes, part: Encoded, limit: int = 0) -> bytes:
     """
     # Four characters a triple, and a line end every 57 bytes or less; three characters a byte for quoted-printable.
     end = min(part.end, part.start + 4 * limit) if limit else part.end
-    data = raw[part.start : end]
-    if part.encoding == "base64":
-        return decode_base64(data)
-    if part.encoding == "quoted-printable":
-        return binascii.a2b_qp(data)
-    return data
+    return undone(raw[part.start : end], part.encoding)
 
 
-def _read(raw: bytes, region: _Open) -> tuple[Part, bytes]:
+def decoded_pieces(raw: bytes, part: Encoded) -> Iterator[bytes]:
+    """The same, all of it, in some megabytes at most however large it is."""
+    if part.end - part.start <= PIECE:
+        return iter((decoded(raw, part),))
+    pieces = (raw[at : min(at + PIECE, part.end)] for at in range(part.start, part.end, PIECE))
+    return undone_pieces(pieces, part.encoding)
+
+
+def _read(raw: bytes, region: _Open, fields: dict[str, str] | None) -> tuple[Part, bytes]:
     """A part's description, and its boundary if it has children."""
     start, end = region.start, region.end
-    head = block(raw, start, end) if _HEADER_LINE.match(raw, start, end) else ""
-    body = start + max(0, len(head) - 1)
-    fields: dict[str, str] = {}
-    for name, value in _WANTED.findall(head):
-        fields.setdefault(name.lower(), value)
+    body = start
+    if not _HEADER_LINE.match(raw, start, end):
+        fields = {}
+    elif fields is None:
+        head = block(raw, start, end)
+        body = start + len(head) - 1
+        fields = {}
+        for name, value in _WANTED.findall(head):
+            fields.setdefault(name.lower(), value)
+    else:
+        body = block_end(raw, start, end)
     if raw.startswith((b"\n", b"\r\n"), body):
         body = raw.index(b"\n", body) + 1
-    content_type = text_of(fields.get("content-type", ""))
+    told = _described(text_of(fields.get("content-type", "")))
     disposition = text_of(fields.get("content-disposition", ""))
-    match = _TYPE.match(content_type)
-    kind = match.group().lower() if match else region.default
-    parameters = _parameters(";" + content_type[match.end() :].lstrip(" ;") if match else content_type)
-    named = _parameters(disposition).get("filename") or parameters.get("name", "")
+    named = told.name
+    if ";" in disposition:
+        named = _parameters(disposition).get("filename") or named
+    kind = told.kind or region.default
     part = Part(
         kind,
         min(body, end),
@@ -149,12 +172,25 @@ def _read(raw: bytes, region: _Open) -> tuple[Part, bytes]:
         text_of(fields.get("content-transfer-encoding", "")).lower(),
         disposition.partition(";")[0].strip().lower(),
         decode_words(named) if "=?" in named else named,
+        told.charset,
+        told.flowed,
+        told.delsp,
+    )
+    return part, told.boundary if kind.startswith("multipart/") else b""
+
+
+@lru_cache(maxsize=256)
+def _described(content_type: str) -> _Described:
+    match = _TYPE.match(content_type)
+    parameters = _parameters(";" + content_type[match.end() :].lstrip(" ;") if match else content_type)
+    return _Described(
+        match.group().lower() if match else "",
+        parameters.get("name", ""),
         parameters.get("charset", ""),
         parameters.get("format", "").lower() == "flowed",
         parameters.get("delsp", "").lower() == "yes",
+        parameters.get("boundary", "").rstrip().encode("utf-8", "replace"),
     )
-    boundary = parameters.get("boundary", "") if kind.startswith("multipart/") else ""
-    return part, boundary.rstrip().encode("utf-8", "replace")
 
 
 def _split(raw: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MIME = 1
+MIME = 2
 """Of `mime.parse`: raised when the same bytes give another result."""
 INDEX = MIME * 1000 + 1
 """Of `index.digest`: a higher one makes all documents anew. Its own share are the last three digits."""

@@ -90,10 +90,11 @@ def decode_words(text: str) -> str:
         charset, encoding, payload = match.groups()
         gap = text[last : match.start()]
         if gap and not (pending_charset and gap.isspace()):
-            parts.append(decode_bytes(pending, pending_charset))
+            if pending:
+                parts.append(decode_bytes(pending, pending_charset))
             parts.append(gap)
             pending = b""
-        elif charset != pending_charset:
+        elif pending and charset != pending_charset:
             parts.append(decode_bytes(pending, pending_charset))
             pending = b""
         pending_charset = charset
