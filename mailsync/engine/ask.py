@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mailsync.config.models import Config
 
 POLL_SECONDS = 0.01
+INDEXED = ("sync", "retry", "reindex")
+"""Jobs after which an engine of this process makes what is stored searchable before it ends."""
 OWNER_SECONDS = 1.0
 """How often a command that waits for another process's engine makes sure that there still is one."""
 
@@ -31,12 +34,14 @@ def ask(
     params: dict[str, Any],
     *,
     each: Callable[[], None] = lambda: None,
+    insert: Callable[[sqlite3.Connection], int] | None = None,
 ) -> Job:
     """Run a job to its end and return its row.
 
     Where nobody owns the data directory an engine is embedded for the length of the job; where the owner dies
-    meanwhile, too. `each()` is called while waiting, every 10 ms or more often. Interrupted (KeyboardInterrupt), the
-    job is cancelled and the interrupt goes on.
+    meanwhile, too. `each()` is called while waiting, every 10 ms or more often. `insert(connection)` puts the job into
+    the queue in place of `kind` and `params`. Interrupted (KeyboardInterrupt), the job is cancelled and the interrupt
+    goes on.
     """
     engine = _embed(config, store, data_dir)
     committed = threading.Event()
@@ -44,7 +49,7 @@ def ask(
     try:
         attempts = 1 if engine else 3
         job_id = store.write(
-            lambda c: jobs.insert(c, kind, time.time(), params=params, priority=10, max_attempts=attempts)
+            insert or (lambda c: jobs.insert(c, kind, time.time(), params=params, priority=10, max_attempts=attempts))
         ).result()
         version, looked = -1, time.monotonic()
         try:
@@ -70,6 +75,10 @@ def ask(
             raise
         if job is None:
             raise MailsyncError("the job was removed while it waited")
+        if engine is not None and kind in INDEXED and not params.get("dry_run"):
+            indexed = engine.index()
+            while not indexed.wait(POLL_SECONDS) and engine.running:
+                each()
         return job
     finally:
         store.unsubscribe(committed.set)

@@ -24,10 +24,10 @@ from mailsync.accounts import command
 from mailsync.accounts.credentials import credential_for
 from mailsync.accounts.vault import Vault
 from mailsync.engine.handlers import Handlers
+from mailsync.engine.pipeline import Pipeline
 from mailsync.engine.schedule import Schedule
-from mailsync.errors import MailsyncError, StoreError
+from mailsync.errors import MailsyncError
 from mailsync.jobs.worker import Worker
-from mailsync.pipeline.runner import Runner
 from mailsync.privacy.log import get_logger
 from mailsync.privacy.secret import Credential
 from mailsync.store import accounts, connections, jobs, messages
@@ -38,8 +38,6 @@ from mailsync.sync.account import AccountMirror
 if TYPE_CHECKING:
     from mailsync.config.models import AccountConfig, Config
 
-PIPELINE_PACE_SECONDS = 0.25
-"""Between two pages of the pipeline while a job runs: 2,000 messages a second."""
 STOP_SECONDS = 20.0
 """What is in hand gets this long to finish when the engine stops."""
 JOBS_KEPT_SECONDS = 7 * 24 * 3600.0
@@ -88,8 +86,7 @@ class Engine:
         """Nobody wants this engine any more."""
         self._begun = False
         self._stopping = False
-        self._drained = False
-        """The worker has ended: nothing more will be stored."""
+        self._pipeline: Pipeline | None = None
         self._thread = threading.Thread(target=self._main, name="mailsync-engine", daemon=True)
 
     # -- called from other threads -----------------------------------------------------------------------------
@@ -123,11 +120,26 @@ class Engine:
         self._wake()
         return True
 
+    def index(self) -> threading.Event:
+        """Have everything indexed that is stored, once no job runs; what this gives is set when it is, or cannot be."""
+        done = threading.Event()
+        pipeline = self._pipeline
+        if pipeline is None or not self._call(lambda: pipeline.index(done)):
+            done.set()
+        return done
+
     def _wake(self) -> None:
-        loop, stop = self._loop, self._stop
-        if loop is not None and stop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(stop.set)
+        if self._stop is not None:
+            self._call(self._stop.set)
+
+    def _call(self, function: Callable[[], None]) -> bool:
+        """Have it called on the loop; False when that has ended meanwhile."""
+        if self._loop is None:
+            return False
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function)
+            return True
+        return False
 
     @property
     def running(self) -> bool:
@@ -158,23 +170,21 @@ class Engine:
             self._ready.set()
 
     async def _run(self) -> None:
-        loop = self._loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         stop = self._stop = asyncio.Event()
-        self._drained = False
         self._stopping = self._ended
         if self._ended or self._configs:  # that came before there was anything to set
             stop.set()
         store = self._store
         mirrors = await self._mirrors()
         worker = Worker(store, Handlers(store, mirrors, self._now, self.reload).table(), self._now)
-        committed = asyncio.Event()
+        pipeline = self._pipeline = Pipeline(store, self._now, lambda: worker.busy, stays=self._with_schedules)
 
         def tell() -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(committed.set)
+            self._call(pipeline.wake)
 
         store.subscribe(tell)
-        pipeline = asyncio.create_task(self._pipeline(committed, worker))
+        following = asyncio.create_task(pipeline.run())
         working = asyncio.create_task(worker.run())
         background: list[asyncio.Task[None]] = []
         schedule = Schedule(self._config, store, self._now) if self._with_schedules else None
@@ -192,6 +202,7 @@ class Engine:
             asked.cancel()
         finally:
             self._stopping = True
+            pipeline.stop()
             if schedule:
                 schedule.stop()
             worker.stop()
@@ -200,9 +211,8 @@ class Engine:
                 task.cancel()
             await _bounded(asyncio.gather(*background, return_exceptions=True), 2.0)
             await _bounded(working, STOP_SECONDS)
-            self._drained = True
-            committed.set()
-            await _bounded(pipeline, STOP_SECONDS)
+            pipeline.drain()
+            await _bounded(following, STOP_SECONDS)
             store.unsubscribe(tell)
             await asyncio.gather(*(mirror.close() for mirror in mirrors.values()))
 
@@ -248,27 +258,6 @@ class Engine:
 
     def _credential(self, name: str, account: AccountConfig, renew: bool) -> Credential:
         return credential_for(name, account, self._vault, quiet=self._quiet, renew=renew)
-
-    async def _pipeline(self, committed: asyncio.Event, worker: Worker) -> None:
-        """Follow the store behind the cursor; ends when stopping and nothing is left.
-
-        The mirror comes first: while a job runs, a page now and then keeps the newest mail readable for whoever
-        watches, and an engine that serves a single command leaves all of it for the end.
-        """
-        runner = Runner(self._store, self._now)
-        while True:
-            committed.clear()
-            last = self._drained
-            waits = worker.busy and not self._with_schedules and not last
-            try:
-                while not waits and (await asyncio.to_thread(runner.step)) > 0:
-                    if worker.busy and not self._stopping:
-                        await asyncio.sleep(PIPELINE_PACE_SECONDS)
-            except (StoreError, sqlite3.Error) as error:  # a full disk: the cursor stands
-                log.error("pipeline_failed", exc_info=error)
-            if last:
-                return runner.close()
-            await committed.wait()
 
     async def _monitor(self, mirror: AccountMirror) -> None:
         """Watch the account's folders, as soon as they are mirrored and whenever they can be."""

@@ -31,8 +31,6 @@ GENTLE = 100
 LIST = 64
 LIST_BYTES = 1 << 20
 """Messages, and raw bytes of them, a worker is given at a time."""
-ENVELOPES = "envelope"
-"""The stage that goes before this one."""
 AHEAD = 2
 """Batches that are parsed at once: more would only take memory."""
 WAIT_SECONDS = 0.2
@@ -132,7 +130,7 @@ class Indexer:
             with self._store.read() as connection:
                 if documents.clearing(connection):
                     return
-                last = envelopes.cursor(connection, ENVELOPES)
+                last = envelopes.cursor(connection, quarantine.ENVELOPE)
                 if self._position < 0:
                     self._position = documents.cursor(connection, versions.INDEX)
                     self._bulk = last - self._position > BACKLOG

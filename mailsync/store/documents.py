@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 import zstandard
 
-from mailsync.store import attachments, envelopes, quarantine, threads
+from mailsync.store import attachments, backlog, envelopes, quarantine, threads
 
 COLUMNS = ("subject", "from", "to", "cc", "body", "filename", "list")
 """Of the index `words`, in order; a document's texts come in the same."""
@@ -140,6 +140,18 @@ def move_cursor(connection: sqlite3.Connection, version: int, position: int) -> 
     envelopes.move_cursor(connection, f"index:{version}", position)
 
 
+def is_work(connection: sqlite3.Connection, version: int, at: float, *, tidy: bool) -> bool:
+    """There is something that the index wants done; `tidy` counts what can wait."""
+    last, here = envelopes.cursor(connection, quarantine.ENVELOPE), cursor(connection, version)
+    return (
+        (last > here and bool(backlog.sizes_after(connection, here, last, 1)))
+        or clearing(connection)
+        or has_stale(connection)
+        or bool(quarantine.due(connection, version, at, 1))
+        or (tidy and is_untidy(connection))
+    )
+
+
 def progress(connection: sqlite3.Connection) -> tuple[int, int]:
     """(contents that were gone through, contents)."""
     total = connection.execute("SELECT count(*) FROM contents").fetchone()[0]
@@ -184,6 +196,7 @@ _MADE = (
     ("stale_documents", "id"),
     ("attachments", "id"),
     ("thread_nodes", "node"),
+    ("thread_subjects", "key"),
     ("threads", "id"),
 )
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mailsync.pipeline import index, versions
-from mailsync.pipeline.indexer import ENVELOPES
 from mailsync.pipeline.runner import Runner
-from mailsync.store import accounts, consents, contents, documents, envelopes, folders, messages
+from mailsync.store import accounts, consents, contents, documents, envelopes, folders, messages, quarantine
 from mailsync.store.database import Store
 
 SCOPES = ["mailbox_access", "email_read"]
@@ -55,7 +54,7 @@ def understand(store: Store, content_ids: Sequence[int] | None = None) -> None:
 
     def write(connection: sqlite3.Connection) -> None:
         documents.add(connection, batch, versions.INDEX)
-        documents.move_cursor(connection, versions.INDEX, envelopes.cursor(connection, ENVELOPES))
+        documents.move_cursor(connection, versions.INDEX, envelopes.cursor(connection, quarantine.ENVELOPE))
 
     store.write(write).result()
 

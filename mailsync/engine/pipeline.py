@@ -1,0 +1,148 @@
+"""Runs the stages of the pipeline beside the mirror, which comes first.
+
+      a commit -> envelopes, until none is left -> the index, a batch -> again, until nothing is left -> wait
+
+An engine that stays gives the index one worker of low priority, short transactions and rests in between. One that
+serves a single command leaves all of it for the end: the envelopes are made before it stops, the index where that is
+asked for, by all cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mailsync.errors import MailsyncError
+from mailsync.pipeline import versions
+from mailsync.pipeline.runner import Runner
+from mailsync.privacy.log import get_logger
+from mailsync.store import documents, quarantine
+from mailsync.store.database import Store
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.indexer import Indexer
+
+PACE_SECONDS = 0.25
+"""Between two pages while a job runs: 2,000 envelopes a second."""
+REST_SECONDS = 0.02
+"""Between two batches of the index, at least; otherwise as long as the batch took."""
+PROCESSES = 4
+"""Workers of a single command at most: one writer has no use for more."""
+NICE = 10
+END_SECONDS = 0.005
+"""Between two looks whether the last job has come to its end."""
+log = get_logger("engine")
+
+
+class Pipeline:
+    """`stays` tells the two kinds of engine apart, `busy` whether a job runs. `drain`, then `run` ends by itself."""
+
+    def __init__(self, store: Store, now: Callable[[], float], busy: Callable[[], bool], *, stays: bool) -> None:
+        self._store = store
+        self._now = now
+        self._busy = busy
+        self._stays = stays
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._drained = False
+        self._wanted: threading.Event | None = None
+        self._indexer: Indexer | None = None
+
+    def wake(self) -> None:
+        """Something was committed. Call it on the loop, as all of these."""
+        self._woken.set()
+
+    def index(self, done: threading.Event) -> None:
+        """Have everything indexed once no job runs, and set `done` when it is."""
+        self._wanted = done
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Leave the index where it is, and do not rest any more."""
+        self._stopping = True
+
+    def drain(self) -> None:
+        """Nothing more will be stored: come to the end of the envelopes."""
+        self._stopping = self._drained = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        runner = Runner(self._store, self._now)
+        try:
+            while True:
+                self._woken.clear()
+                last = self._drained
+                more = False
+                try:
+                    if self._stays or last or not self._busy():
+                        await self._envelopes(runner)
+                        more = not last and await self._index_some()
+                except (MailsyncError, sqlite3.Error) as error:  # a full disk: the cursors stand
+                    log.error("pipeline_failed", exc_info=error)
+                    self._tell()
+                if last:
+                    return
+                if not more:
+                    await self._rest()
+        finally:
+            runner.close()
+            if self._indexer is not None:
+                await asyncio.to_thread(self._indexer.close)
+            self._tell()
+
+    async def _envelopes(self, runner: Runner) -> None:
+        while await asyncio.to_thread(runner.step) > 0:
+            if self._busy() and not self._stopping:
+                await asyncio.sleep(PACE_SECONDS)
+
+    async def _index_some(self) -> bool:
+        """Do the next of what the index wants; whether there may be more."""
+        if self._stopping or not (self._stays or self._wanted):
+            return False
+        started = time.monotonic()
+        more = await asyncio.to_thread(self._step)
+        if not more:
+            self._tell()
+        elif self._stays:
+            await asyncio.sleep(PACE_SECONDS if self._busy() else max(REST_SECONDS, time.monotonic() - started))
+        return more
+
+    def _step(self) -> bool:
+        if self._indexer is None:
+            with self._store.read() as connection:
+                if not documents.is_work(connection, versions.INDEX, self._now(), tidy=self._stays):
+                    return False
+            self._indexer = self._made()
+        return bool(self._indexer.step())
+
+    def _made(self) -> Indexer:
+        from mailsync.pipeline.indexer import Indexer  # most syncs find nothing new
+        from mailsync.pipeline.pool import Pool
+
+        count = 1 if self._stays else min(PROCESSES, os.cpu_count() or 1)
+        pool = Pool(self._store.path, count, niceness=NICE if self._stays else 0)
+        return Indexer(self._store, self._now, pool, stopping=lambda: self._stopping, gentle=self._stays)
+
+    def _tell(self) -> None:
+        if self._wanted is not None:
+            self._wanted.set()
+            self._wanted = None
+
+    async def _rest(self) -> None:
+        """Until something is committed, or what is set aside is due."""
+        seconds: float | None = None
+        if self._wanted is not None:
+            seconds = END_SECONDS  # nothing tells when the job is over
+        elif self._stays:
+            due = await self._store.aread(lambda connection: quarantine.next_due(connection, versions.INDEX))
+            seconds = None if due is None else max(due - self._now(), 1.0)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
