@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from typing import NamedTuple
 
 from mailsync.model import SUBJECT_BITS, SUBJECT_PERIOD
@@ -93,6 +95,27 @@ def base_subject(subject: str) -> tuple[str, bool]:
             return text, bool(reply)
 
 
+class Leaf(NamedTuple):
+    """What `tree` wants of a message."""
+
+    message_id: str
+    """Or empty."""
+    references: Sequence[str]
+    """With In-Reply-To among them; the last names the parent."""
+    subject: str
+    date: int
+
+
+class Placed(NamedTuple):
+    """A line of a tree."""
+
+    number: int | None
+    """Of the message in what `tree` was given; None for one that several others answer and that is not there."""
+    depth: int
+    parent: int | None
+    """The message it is shown below; None where that is missing, or at depth 0."""
+
+
 def keys(
     message_id: str,
     references: Sequence[str],
@@ -107,9 +130,7 @@ def keys(
     Cc, addresses as they are; `date` in Unix seconds, None for one that is absent or absurd: then its subject joins it
     to nothing.
     """
-    if len(references) > REFERENCES:
-        references = [references[0], *references[1 - REFERENCES :]]
-    others = dict.fromkeys(references)
+    others = dict.fromkeys(_counted(references))
     if others:
         others.pop(message_id, None)
         for one in (*senders, *recipients[:PEOPLE]):  # programs exist that name the person whom they answer
@@ -143,3 +164,118 @@ def _pair(base: bytes, person: str) -> int:
 
 def _hash(message_id: str) -> int:
     return int.from_bytes(blake2b(message_id.encode("utf-8", "replace"), digest_size=8).digest()) >> 1 or 1
+
+
+def tree(messages: Sequence[Leaf]) -> list[Placed]:
+    """The messages of a thread as they are shown: each behind the one it answers, siblings by date.
+
+    The algorithm of JWZ (https://www.jwz.org/doc/threading.html), save that what a message says of itself always
+    precedes what others say of it, and a later message's word precedes an earlier one's: nobody answers the future. So
+    the order of `messages` changes nothing. Of messages with one Message-ID the earliest has the answers. Replies to
+    nothing that is known here are below the first message of their subject. Linear, but for sorting, however deep.
+    """
+    by_date = sorted(range(len(messages)), key=lambda one: (messages[one].date, messages[one].message_id, one))
+    forest = _Forest(len(messages))
+    for one in by_date:
+        forest.name(one, messages[one].message_id)
+    told = [dict.fromkeys(_counted(leaf.references)) for leaf in messages]
+    times = Counter(name for names in told for name in names)
+    # What one message alone speaks of, and is not there, would only be taken out again.
+    chains = [[forest.named(name) for name in names if times[name] > 1 or name in forest] for names in told]
+    for one in reversed(by_date):
+        if chains[one]:
+            forest.put(one, chains[one][-1])
+    for one in by_date:
+        for above, below in pairwise(chains[one]):
+            forest.put(below, above)
+    first: dict[str, int] = {}
+    for one in by_date:
+        base, reply = base_subject(messages[one].subject)
+        above = first.setdefault(base.casefold(), one)
+        if reply and not chains[one] and base:
+            forest.put(one, above)
+    return forest.lines([leaf.date for leaf in messages])
+
+
+class _Forest:
+    """Messages by number, and behind them those that are only referred to; each below another one or none."""
+
+    def __init__(self, messages: int) -> None:
+        self._messages = messages
+        self._names: dict[str, int] = {}
+        self._above: list[int | None] = [None] * messages
+        self._top = list(range(messages))
+        """A way to the top of each tree, shortened as it is walked."""
+
+    def name(self, one: int, name: str) -> None:
+        if name:
+            self._names.setdefault(name, one)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def named(self, name: str) -> int:
+        number = self._names.setdefault(name, len(self._above))
+        if number == len(self._above):
+            self._above.append(None)
+            self._top.append(number)
+        return number
+
+    def put(self, one: int, above: int) -> None:
+        """Put a tree below another message, unless it is below one already, or that one below it."""
+        if self._above[one] is None and self._top_of(above) != one:
+            self._above[one] = above
+            self._top[one] = above
+
+    def _top_of(self, one: int) -> int:
+        top = self._top
+        while top[one] != one:
+            top[one] = one = top[top[one]]
+        return one
+
+    def lines(self, dates: Sequence[int]) -> list[Placed]:
+        below: list[list[int]] = [[] for _ in self._above]
+        tops: list[int] = []
+        dated = dict(enumerate(dates))
+        for one in self._upward():
+            if one >= self._messages:
+                if not below[one]:
+                    continue
+                dated[one] = min(dated[child] for child in below[one])
+            above = self._above[one]
+            # One that is missing gives its answers to the one it answers; at the top only if it is a single one.
+            passed = below[one] if one >= self._messages and (above is not None or len(below[one]) == 1) else [one]
+            (tops if above is None else below[above]).extend(passed)
+        placed: list[Placed] = []
+        waiting: list[tuple[int, int, int | None]] = []
+
+        def wait(ones: list[int], depth: int, parent: int | None) -> None:
+            waiting.extend(
+                (one, depth, parent) for one in sorted(ones, key=lambda one: (dated[one], one), reverse=True)
+            )
+
+        wait(tops, 0, None)
+        while waiting:
+            one, depth, parent = waiting.pop()
+            here = one if one < self._messages else None
+            placed.append(Placed(here, depth, parent))
+            wait(below[one], depth + 1, here)
+        return placed
+
+    def _upward(self) -> list[int]:
+        """All, each behind those below it."""
+        answers = [0] * len(self._above)
+        for above in self._above:
+            if above is not None:
+                answers[above] += 1
+        ready = [one for one, count in enumerate(answers) if not count]
+        for one in ready:
+            if (above := self._above[one]) is not None:
+                answers[above] -= 1
+                if not answers[above]:
+                    ready.append(above)
+        return ready
+
+
+def _counted(references: Sequence[str]) -> Sequence[str]:
+    return references if len(references) <= REFERENCES else [references[0], *references[1 - REFERENCES :]]

@@ -18,6 +18,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from mailsync.model import SUBJECT_BITS, SUBJECT_PERIOD
+from mailsync.record import record
 
 Keys: TypeAlias = tuple[int, tuple[int, ...], tuple[int, ...]]
 """`pipeline.threads.Keys`, or the same as a plain tuple."""
@@ -73,6 +74,79 @@ def forget(connection: sqlite3.Connection, document_ids: Iterable[int]) -> None:
             for period, of_period in groupby(gone, lambda one: (one >> 8) // SUBJECT_PERIOD)
         ],
     )
+
+
+def name(thread_id: int) -> str:
+    """How a thread is named to people and in documents: "t12"."""
+    return f"t{thread_id}"
+
+
+def number(named: str) -> int:
+    """The inverse of `name`; 0 for what is no name of a thread."""
+    digits = named[1:19] if named[:1] == "t" and len(named) < 20 else ""
+    return int(digits) if digits.isascii() and digits.isdecimal() else 0
+
+
+@record(frozen=True)
+class Copy:
+    """Where a message of a thread is, or was: `removed_at`, in Unix seconds, once it is gone from the server."""
+
+    id: int
+    account: str
+    folder: str
+    uid: int
+    flags: int
+    keywords: str
+    removed_at: float | None
+
+
+@record(frozen=True)
+class Member:
+    """A message of a thread, with where it is: present copies first. `date` in Unix seconds, 0 if unknown."""
+
+    document_id: int
+    date: int
+    message_id: str
+    references: tuple[str, ...]
+    """The oldest first, In-Reply-To among them."""
+    subject: str
+    from_name: str
+    from_addr: str
+    copies: tuple[Copy, ...]
+
+
+def of_message(connection: sqlite3.Connection, message_id: int) -> int | None:
+    """The thread of a message, also of one that is only kept because it was deleted; None while it is in none."""
+    row = connection.execute(
+        """SELECT thread_id FROM documents WHERE content_id IN (SELECT content_id FROM messages WHERE id = ?1
+           UNION SELECT content_id FROM removed_messages WHERE id = ?1)""",
+        (message_id,),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def messages(connection: sqlite3.Connection, thread_id: int) -> list[Member]:
+    """The messages of a thread by date; none of a thread that is not there."""
+    copies: dict[int, list[Copy]] = defaultdict(list)
+    for table, removed in (("messages", "NULL"), ("removed_messages", "m.removed_at")):
+        for document, *found in connection.execute(
+            f"""SELECT d.id, m.id, a.name, f.name, m.uid, m.flags, m.keywords, {removed}
+                FROM documents d CROSS JOIN {table} m ON m.content_id = d.content_id
+                JOIN folders f ON f.id = m.folder_id JOIN accounts a ON a.id = f.account_id
+                WHERE d.thread_id = ? ORDER BY m.id""",
+            (thread_id,),
+        ):
+            copies[document].append(Copy(*found))
+    rows = connection.execute(
+        """SELECT d.id, d.id >> 8, coalesce(e.message_id, ''), d.refs, coalesce(e.subject, ''),
+                  coalesce(e.from_name, ''), coalesce(e.from_addr, '')
+           FROM documents d LEFT JOIN envelopes e ON e.content_id = d.content_id WHERE d.thread_id = ? ORDER BY d.id""",
+        (thread_id,),
+    )
+    return [
+        Member(row[0], row[1], row[2], tuple(row[3].split()), row[4], row[5], row[6], tuple(copies[row[0]]))
+        for row in rows
+    ]
 
 
 class _Parts:
