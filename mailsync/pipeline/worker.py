@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mailsync.errors import ParseFailed
+from mailsync.pipeline import limits
 from mailsync.pipeline.index import Digested, digest
-from mailsync.pipeline.limits import CPU_SECONDS, LENGTH, MARKER, MEMORY, OUT_OF_MEMORY
+from mailsync.pipeline.limits import LENGTH, MARKER, MEMORY, OUT_OF_MEMORY
 from mailsync.store import backlog, documents
 
 LARGE = 1 << 20
@@ -52,7 +53,7 @@ def main(understand: Callable[[bytes], Digested] = digest) -> None:
             for number, raw in backlog.whole(connection, ids):
                 MARKER.pack_into(seen, 0, number)
                 memory.limit(len(raw or b""))
-                signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+                signal.setitimer(signal.ITIMER_PROF, limits.CPU_SECONDS)
                 group.append((number, _result(raw, understand)))
                 size += len(raw or b"")
                 if size > GROUP:
