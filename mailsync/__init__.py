@@ -12,9 +12,11 @@ The map, imports go down only (import-linter enforces it):
         \\       |      /
    accounts     imap     store                     the doors: secrets, server, disk
          \\      |       /
-               query                               the search language, which `store` compiles
+           config  privacy                         what is wanted, what is allowed and never told
                  |
-        config  model  privacy  errors  text       plain data and pure helpers; `record` makes its classes
+               query                               the search language, which `config` checks and `store` compiles
+                 |
+        model    text    errors                    plain data and pure helpers; `record` makes its classes
 
 Inside laws: the store is the only meeting point of engine and front ends (a front end reads tables and asks by
 inserting a job); commit, then tell; decide purely, act idempotently; every failure has a scope and a retry.

@@ -21,9 +21,11 @@ from mailsync.cli import (
     face,
     health,
     quarantine,
+    search,
     show,
     status,
     syncing,
+    thread,
     watch,
 )
 from mailsync.config.paths import CONFIG_VARIABLE, DATA_DIR_VARIABLE
@@ -82,5 +84,5 @@ def root(
 
 for group in (account.app, audit.app, auth.app, consent.app, db.app, export.app, quarantine.app):
     app.add_typer(group)
-for module in (syncing, watch, status, health, doctor, show, attachments, face):
+for module in (syncing, watch, status, health, doctor, search, show, thread, attachments, face):
     module.register(app)

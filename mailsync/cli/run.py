@@ -34,7 +34,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _guarded(arguments: Sequence[str] | None, context: Context) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        plain = shortcut.plain_sync(words, context)
+        plain = shortcut.plain(words, context)
         result = _parsed(words, context) if plain is None else plain()
     except MailsyncError as error:
         report(str(error), error.hint)

@@ -99,5 +99,5 @@ def _recalled(values: dict[str, Any]) -> Config | None:
     if not all(Path(account.tls_ca_file).is_file() for account in accounts.values() if account.tls_ca_file):
         return None
     config = Table(values)
-    config.__dict__["accounts"] = accounts  # not a table: its keys are names
+    config.__dict__.update(accounts=accounts, searches=values["searches"])  # not tables: their keys are names
     return cast("Config", config)

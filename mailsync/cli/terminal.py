@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from mailsync.cli.output import note
 from mailsync.errors import MailsyncError, UsageError
@@ -16,6 +17,11 @@ T = TypeVar("T")
 def is_there() -> bool:
     """Somebody can read a question and answer it."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def styled(stream: TextIO) -> bool:
+    """`stream` is a terminal that bold letters may be sent to (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def ask(question: str, default: str = "") -> str:

@@ -41,10 +41,27 @@ def problems(config: Config) -> Iterator[Problem]:
             )
         if name == TOKEN_KEY:
             yield Problem(("accounts", name), ": not an account name", "in the keyring, the key of tokens is called so")
+    yield from _searches(config)
     for key in _set_keys(config.http):
         yield Problem(("http", key), f": the HTTP interface {UNSUPPORTED}")
     if config.sinks:
         yield Problem(("sinks",), f": delivery to other systems {UNSUPPORTED}")
+
+
+def _searches(config: Config) -> Iterator[Problem]:
+    if not config.searches:
+        return
+    from mailsync.errors import QueryError
+    from mailsync.query.parse import parse
+
+    for name, query in config.searches.items():
+        if not NAME.fullmatch(name):
+            hint = "names are made of letters, digits, - and _ only"
+            yield Problem(("searches", name), ": not a name for a search", hint)
+        try:
+            parse(query)
+        except QueryError as error:
+            yield Problem(("searches", name), f": {error}", error.hint)
 
 
 def _account(account: AccountConfig) -> Iterator[Problem]:

@@ -253,6 +253,8 @@ class Config(Table):
     accounts: dict[str, AccountConfig] = {}
     """By name, in the order of the file."""
     store: StoreConfig = Field(default_factory=StoreConfig)
+    searches: dict[str, Annotated[str, Field(max_length=10_000)]] = {}
+    """`[searches]`: queries in the language of `search` by the name they are asked for with, as `@name`."""
     http: HttpConfig = Field(default_factory=HttpConfig)
     sinks: list[dict[str, Any]] = []
     """Not in this version."""

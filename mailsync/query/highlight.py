@@ -71,6 +71,12 @@ def spans(text: str, wanted: Sequence[Term], place: str = "text") -> list[tuple[
     return [found.span() for found in pattern.finditer(_folded(text))]
 
 
+def marked(text: str, wanted: Sequence[Term], place: str) -> str:
+    """`text` with START and END around what is looked for in it."""
+    text = text.replace(START, " ").replace(END, " ")
+    return _marked(text, spans(text, wanted, place), 0, len(text))
+
+
 def snippet(texts: Sequence[str], query: Query | None) -> str:
     """A line out of the body of indexed texts, or its beginning; what is looked for stands between START and END."""
     body = texts[_COLUMNS.index("body")]
@@ -82,15 +88,18 @@ def snippet(texts: Sequence[str], query: Query | None) -> str:
     if begin:
         begin = body.find(" ", begin, best) + 1 or begin
     end = min(begin + LONGEST, len(body))
+    line = " ".join(readable(_marked(body, found, begin, end)).split())
+    more = more or bool(body[end:].strip())
+    return ("…" if body[:begin].strip() else "") + line + ("…" if more else "")
+
+
+def _marked(text: str, found: Sequence[tuple[int, int]], begin: int, end: int) -> str:
     pieces, at = [], begin
     for first, last in found:
         if first >= begin and last <= end:
-            pieces += [body[at:first], START, body[first:last], END]
+            pieces += [text[at:first], START, text[first:last], END]
             at = last
-    pieces.append(body[at:end])
-    line = " ".join(readable("".join(pieces)).split())
-    more = more or bool(body[end:].strip())
-    return ("…" if body[:begin].strip() else "") + line + ("…" if more else "")
+    return "".join([*pieces, text[at:end]])
 
 
 def _best(found: Sequence[tuple[int, int]]) -> int:

@@ -11,20 +11,19 @@ between it looks at the newest `STRETCH` matches first, and only then decides.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from mailsync.query.highlight import snippet
+from mailsync.query.highlight import END, START, snippet
 from mailsync.query.tree import Query
 from mailsync.record import record
 from mailsync.store import onestep, search_compile
 from mailsync.store.documents import SHIFT
 from mailsync.store.search_compile import Driver
 
-__all__ = ["Attached", "Hit", "Search", "hits", "ids", "snippet"]
+__all__ = ["END", "START", "Attached", "Hit", "Search", "hits", "ids", "snippet", "snippets", "waiting"]
 
 STRETCH = 5_000
 """Matches, or documents, that are looked at before another way is considered: some 10 ms at worst."""
@@ -100,6 +99,16 @@ class Search:
     def unknown(self) -> list[str]:
         """A line for each name of an account, folder or label that means nothing here."""
         return self._where.unknown
+
+    @property
+    def closed(self) -> list[str]:
+        """Accounts that are not searched, since they may not be read."""
+        return self._where.closed
+
+    @property
+    def folders(self) -> int:
+        """How many folders are searched."""
+        return self._where.folders
 
     def page(self, limit: int, offset: int = 0, *, relevance: bool = False) -> list[int]:
         """Message ids, `limit` of them behind the first `offset`: the newest first, or the most relevant by bm25.
@@ -268,7 +277,8 @@ def hits(connection: sqlite3.Connection, wanted: Sequence[int]) -> list[Hit]:
         connection,
         15,
         f"""SELECT m.id, d.id, d.thread_id, d.content_id, a.name, f.name, m.uid, d.id >> {SHIFT}, m.internaldate,
-                   m.size, m.flags, m.keywords, coalesce(trim(e.from_name || ' <' || e.from_addr || '>'), ''),
+                   m.size, m.flags, m.keywords,
+                   coalesce(iif(e.from_name = '', e.from_addr, trim(e.from_name || ' <' || e.from_addr || '>')), ''),
                    coalesce(e.to_text, ''), coalesce(e.subject, '')
             FROM messages m JOIN documents d ON d.content_id = m.content_id JOIN folders f ON f.id = m.folder_id
             JOIN accounts a ON a.id = f.account_id LEFT JOIN envelopes e ON e.content_id = d.content_id
@@ -276,3 +286,27 @@ def hits(connection: sqlite3.Connection, wanted: Sequence[int]) -> list[Hit]:
     ):
         found[row[0]] = Hit(*[*row, tuple(carried.get(row[0], ()))])
     return [found[ident] for ident in wanted if ident in found]
+
+
+def snippets(connection: sqlite3.Connection, found: Sequence[Hit], query: Query | None) -> list[str]:
+    """The snippet of each hit, see `snippet`; harmless only once `safe_text` has seen it."""
+    from mailsync.store import documents
+
+    texts = documents.texts(connection, {hit.document_id for hit in found})
+    return [snippet(texts[hit.document_id], query) if hit.document_id in texts else "" for hit in found]
+
+
+def waiting(connection: sqlite3.Connection) -> int:
+    """How many contents nobody has looked at yet, and cannot be found."""
+    position, newest = connection.execute(
+        """SELECT coalesce((SELECT position FROM cursors WHERE name LIKE 'index:%'), 0),
+                  coalesce((SELECT max(id) FROM contents), 0)"""
+    ).fetchone()
+    if newest <= position:
+        return 0
+    row = connection.execute(
+        """SELECT count(*) FROM contents c WHERE id > ?
+           AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.content_id = c.id)""",
+        (position,),
+    ).fetchone()
+    return int(row[0])

@@ -49,7 +49,8 @@ class Driver:
 class Where:
     """What a query comes to. `match` is None where no word is in every hit; `low` and `high` are inclusive.
 
-    `heavy` conditions look words up; `drivers` are other ways to begin. `unknown` are names that mean nothing here.
+    `heavy` conditions look words up; `drivers` are other ways to begin. `unknown` are names that mean nothing here,
+    `closed` accounts that may not be read, `folders` the number of those that are searched.
     """
 
     match: str | None
@@ -60,6 +61,8 @@ class Where:
     heavy: bool
     drivers: list[Driver]
     unknown: list[str]
+    closed: list[str]
+    folders: int
 
 
 class _Matched(NamedTuple):
@@ -136,7 +139,9 @@ class _Compiler:
             else:
                 match = words.expression
         heavy = any(tested.values())
-        return Where(match, [*tested], self._parameters, low, high, heavy, drivers, [*self._names.unknown])
+        names = self._names
+        told = [*names.unknown], names.closed, len(names.folders)
+        return Where(match, [*tested], self._parameters, low, high, heavy, drivers, *told)
 
     # -- parts ---------------------------------------------------------------------------------------------------
 

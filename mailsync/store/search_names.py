@@ -38,9 +38,8 @@ class Names:
 
     def __init__(self, connection: sqlite3.Connection, accounts: Sequence[str] | None) -> None:
         self._connection = connection
-        allowed = set(consents.allowing(connection, EMAIL_READ))
-        if accounts is not None:
-            allowed.intersection_update(accounts)
+        readable = set(consents.allowing(connection, EMAIL_READ))
+        allowed = readable if accounts is None else readable.intersection(accounts)
         rows = onestep.rows(
             connection,
             7,
@@ -51,6 +50,8 @@ class Names:
         self.folders = [folder for folder in every if folder.account in allowed]
         self.whole = len(self.folders) == len(every)
         """Nothing is left out."""
+        self.closed = sorted({folder.account for folder in every}.difference(readable))
+        """Accounts that may not be read."""
         self.unknown: dict[str, None] = {}
         """One line for each name that means nothing here, in their order."""
 

@@ -59,6 +59,7 @@ def test_the_commands_of_this_version() -> None:
         "quarantine list",
         "quarantine retry",
         "quarantine show",
+        "search",
         "show",
         "status",
         "sync",

@@ -77,9 +77,9 @@ def test_a_plain_line_means_what_the_parser_makes_of_it(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     wrong = "--config x" in line
-    assert (shortcut.plain_sync(line.split(), Context()) is None) is wrong
+    assert (shortcut.plain(line.split(), Context()) is None) is wrong
     quick = asked(line.split(), monkeypatch)
-    monkeypatch.setattr(shortcut, "plain_sync", lambda words, shared: None)
+    monkeypatch.setattr(shortcut, "plain", lambda words, shared: None)
     assert asked(line.split(), monkeypatch) == quick
     assert bool(quick) is not wrong
 
@@ -87,13 +87,13 @@ def test_a_plain_line_means_what_the_parser_makes_of_it(
 @pytest.mark.parametrize("line", NOT_PLAIN)
 def test_all_else_is_left_to_the_parser(line: str) -> None:
     shared = Context()
-    assert shortcut.plain_sync(line.split(), shared) is None
+    assert shortcut.plain(line.split(), shared) is None
     assert shared == Context()
 
 
 def test_a_shell_that_completes_is_answered_by_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(shortcut.COMPLETION_VARIABLE, "complete_bash")
-    assert shortcut.plain_sync(["sync"], Context()) is None
+    assert shortcut.plain(["sync"], Context()) is None
 
 
 HEAVY = ("pydantic", "typer", "rich", "sqlite_utils", "keyring", "httpx", "msal", "authlib", "tomlkit", "structlog")
