@@ -44,11 +44,6 @@ FLAG_NAMES: dict[Flag, str] = {
 }
 _BITS = {name.lower(): int(bit) for bit, name in FLAG_NAMES.items()}  # plain: an IntFlag is slow to bind and to test
 
-SUBJECT_PERIOD = 30 * 86400
-"""Seconds: messages are joined to a thread by their subject within the same or neighbouring periods of that length."""
-SUBJECT_BITS = 52
-"""A key of `thread_subjects` is the number of its period and a hash of so many bits: those of a time lie together."""
-
 
 def split_flags(names: tuple[str, ...] | list[str]) -> tuple[int, str]:
     """IMAP flag names as (system flag bits, keywords sorted and joined by one space)."""

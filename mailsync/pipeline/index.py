@@ -40,16 +40,13 @@ def digested(raw: bytes, message: ParsedMessage) -> Digested:
     """The same of a message that is parsed already, from `raw`."""
     people = message.people
     lists = "\n".join(value for name, value in message.headers if name.lower() == "list-id")
+    senders, recipients = _addresses(people, "from", "reply-to"), _addresses(people, "to", "cc", "bcc")
     # In-Reply-To behind: it names the parent, as the last of References does (RFC 5322 section 3.6.4).
-    references = tuple(dict.fromkeys((*message.references, *message.in_reply_to)))
+    named = (*message.references, *message.in_reply_to)
+    references = threads.references(message.message_id, named, senders + recipients)
     carried = attachments.rows(raw, message)
     own, others, subjects = threads.keys(
-        message.message_id,
-        references,
-        message.subject,
-        _addresses(people, "from", "reply-to"),
-        _addresses(people, "to", "cc", "bcc"),
-        message.date,
+        message.message_id, references, message.subject, senders, recipients, message.date
     )
     return Digested(
         (

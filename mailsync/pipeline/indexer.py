@@ -20,7 +20,7 @@ from typing import Any
 from mailsync.pipeline import versions
 from mailsync.pipeline.pool import Pool
 from mailsync.record import record
-from mailsync.store import backlog, documents, envelopes, quarantine
+from mailsync.store import backlog, documents, envelopes, quarantine, threads
 from mailsync.store.database import Store
 
 BATCH = 2000
@@ -38,8 +38,8 @@ WAIT_SECONDS = 0.2
 CLEARED = 2000
 STALE = 200
 MERGED = 200
-"""Rows deleted, documents whose words are taken out, pages of the index put together: in one transaction, some ten
-milliseconds each."""
+"""Rows deleted, documents whose words are taken out or whose threads are looked at again, pages of the index put
+together: in one transaction, some ten milliseconds each."""
 BACKLOG = 5000
 """With more contents to go through, putting pieces of the index together is left for later."""
 TIDYING_SECONDS = 0.2
@@ -183,6 +183,7 @@ class Indexer:
         with self._store.read() as connection:
             clearing = documents.clearing(connection)
             stale = documents.has_stale(connection)
+            behind = threads.is_behind(connection)
             due = [] if clearing else quarantine.due(connection, versions.INDEX, self._now(), LIST)
             sizes = backlog.sizes(connection, due)
             untidy = documents.is_untidy(connection)
@@ -190,6 +191,8 @@ class Indexer:
             return self._store.write(lambda connection: documents.clear_some(connection, CLEARED)).result() or 1
         if stale:
             return self._store.write(lambda connection: documents.forget(connection, STALE)).result()
+        if behind:
+            return self._store.write(lambda connection: threads.catch_up(connection, STALE)).result()
         if sizes:
             self._begin(sizes, 0, 0)
             return self._step()

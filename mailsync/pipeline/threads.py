@@ -17,12 +17,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
-from mailsync.model import SUBJECT_BITS, SUBJECT_PERIOD
+from mailsync.store.threads import SUBJECT_BITS, SUBJECT_PERIOD, node
 
 REFERENCES = 100
 """Message ids of one message that count: the first, which began the thread, and the last. Real threads keep below."""
@@ -101,7 +101,7 @@ class Leaf(NamedTuple):
     message_id: str
     """Or empty."""
     references: Sequence[str]
-    """With In-Reply-To among them; the last names the parent."""
+    """By `references`; the last names the parent."""
     subject: str
     date: int
 
@@ -116,9 +116,23 @@ class Placed(NamedTuple):
     """The message it is shown below; None where that is missing, or at depth 0."""
 
 
+def references(message_id: str, named: Iterable[str], people: Iterable[str]) -> tuple[str, ...]:
+    """The other messages that a message names, the oldest first: of References and, behind it, In-Reply-To.
+
+    Programs exist that name the person whom they answer: addresses of `people` are no message ids.
+    """
+    found = dict.fromkeys(named)
+    if found:
+        found.pop(message_id, None)
+        for one in people:
+            found.pop(f"<{one}>", None)
+    whole = tuple(found)
+    return whole if len(whole) <= REFERENCES else (whole[0], *whole[1 - REFERENCES :])
+
+
 def keys(
     message_id: str,
-    references: Sequence[str],
+    others: Sequence[str],
     subject: str,
     senders: Sequence[str],
     recipients: Sequence[str],
@@ -126,19 +140,13 @@ def keys(
 ) -> Keys:
     """What joins a message to others.
 
-    `references` with In-Reply-To among them, the oldest first; `senders` of From and Reply-To, `recipients` of To and
-    Cc, addresses as they are; `date` in Unix seconds, None for one that is absent or absurd: then its subject joins it
-    to nothing.
+    `others` by `references`; `senders` of From and Reply-To, `recipients` of To and Cc, addresses as they are; `date`
+    in Unix seconds, None for one that is absent or absurd: then its subject joins it to nothing.
     """
-    others = dict.fromkeys(_counted(references))
-    if others:
-        others.pop(message_id, None)
-        for one in (*senders, *recipients[:PEOPLE]):  # programs exist that name the person whom they answer
-            others.pop(f"<{one}>", None)
     base, reply = base_subject(subject)
     return Keys(
-        _hash(message_id) if message_id else 0,
-        tuple([_hash(one) for one in others]),
+        node(message_id) if message_id else 0,
+        tuple([node(one) for one in others]),
         _subjects(base, senders[: PEOPLE // 10], recipients[:PEOPLE] if reply and not others else (), date),
     )
 
@@ -162,10 +170,6 @@ def _pair(base: bytes, person: str) -> int:
     return int.from_bytes(told) >> 4 & ~1
 
 
-def _hash(message_id: str) -> int:
-    return int.from_bytes(blake2b(message_id.encode("utf-8", "replace"), digest_size=8).digest()) >> 1 or 1
-
-
 def tree(messages: Sequence[Leaf]) -> list[Placed]:
     """The messages of a thread as they are shown: each behind the one it answers, siblings by date.
 
@@ -178,7 +182,7 @@ def tree(messages: Sequence[Leaf]) -> list[Placed]:
     forest = _Forest(len(messages))
     for one in by_date:
         forest.name(one, messages[one].message_id)
-    told = [dict.fromkeys(_counted(leaf.references)) for leaf in messages]
+    told = [dict.fromkeys(leaf.references) for leaf in messages]
     times = Counter(name for names in told for name in names)
     # What one message alone speaks of, and is not there, would only be taken out again.
     chains = [[forest.named(name) for name in names if times[name] > 1 or name in forest] for names in told]
@@ -275,7 +279,3 @@ class _Forest:
                 if not answers[above]:
                     ready.append(above)
         return ready
-
-
-def _counted(references: Sequence[str]) -> Sequence[str]:
-    return references if len(references) <= REFERENCES else [references[0], *references[1 - REFERENCES :]]

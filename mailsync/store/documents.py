@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 import zstandard
 
-from mailsync.store import attachments, backlog, envelopes, quarantine, threads
+from mailsync.store import attachments, backlog, envelopes, quarantine, schema_documents, threads
 
 COLUMNS = ("subject", "from", "to", "cc", "body", "filename", "list")
 """Of the index `words`, in order; a document's texts come in the same."""
@@ -147,6 +147,7 @@ def is_work(connection: sqlite3.Connection, version: int, at: float, *, tidy: bo
         (last > here and bool(backlog.sizes_after(connection, here, last, 1)))
         or clearing(connection)
         or has_stale(connection)
+        or threads.is_behind(connection)
         or bool(quarantine.due(connection, version, at, 1))
         or (tidy and is_untidy(connection))
     )
@@ -154,21 +155,22 @@ def is_work(connection: sqlite3.Connection, version: int, at: float, *, tidy: bo
 
 def progress(connection: sqlite3.Connection) -> tuple[int, int]:
     """(contents that were gone through, contents)."""
-    total = connection.execute("SELECT count(*) FROM contents").fetchone()[0]
     row = connection.execute("SELECT position FROM cursors WHERE name LIKE 'index:%'").fetchone()
-    position = row[0] if row else 0
-    done = connection.execute("SELECT count(*) FROM documents WHERE content_id <= ?", (position,)).fetchone()[0]
-    aside = connection.execute(
-        """SELECT count(DISTINCT content_id) FROM quarantine q WHERE stage = ? AND resolved_at IS NULL
-           AND content_id <= ? AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.content_id = q.content_id)""",
-        (quarantine.PARSE, position),
-    ).fetchone()[0]
-    return done + aside, total
+    # By the index of the digests: the table itself has the messages between its ids.
+    row = connection.execute(
+        "SELECT coalesce(sum(id <= ?), 0), count(*) FROM contents INDEXED BY sqlite_autoindex_contents_1",
+        (row[0] if row else 0,),
+    ).fetchone()
+    return row[0], row[1]
 
 
 def clear(connection: sqlite3.Connection) -> None:
     """Begin anew: no word is found any more; `clear_some` does the rest."""
-    connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+    if _has_old_words(connection):
+        connection.execute("INSERT INTO words (words) VALUES ('delete-all')")  # few: it was begun anew just now
+    else:
+        connection.execute("ALTER TABLE words RENAME TO words_old")
+        connection.execute(schema_documents.WORDS)
     connection.execute("DELETE FROM cursors WHERE name LIKE 'index:%'")
     envelopes.move_cursor(connection, _CLEARING, 1)
 
@@ -180,23 +182,32 @@ def clearing(connection: sqlite3.Connection) -> bool:
 
 def clear_some(connection: sqlite3.Connection, limit: int) -> int:
     """Delete up to `limit` rows of what was made of contents; 0 when that was all."""
-    for table, key in _MADE:
+    old = _has_old_words(connection)
+    for table, key in (*_MADE, *(_OLD_WORDS if old else ())):
         gone = connection.execute(
-            f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT ?)", (limit,)
+            f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT ?)", (limit,)
         ).rowcount
         if gone:
             return gone
+    if old:
+        connection.execute("DROP TABLE words_old")
     connection.execute("DELETE FROM cursors WHERE name = ?", (_CLEARING,))
     return 0
 
 
+def _has_old_words(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'words_old'").fetchone() is not None
+
+
+_OLD_WORDS = (("words_old_data", "id"), ("words_old_idx", "segid, term"), ("words_old_docsize", "id"))
 _MADE = (
     ("documents", "id"),
     ("document_texts", "id"),
     ("stale_documents", "id"),
     ("attachments", "id"),
     ("thread_nodes", "node"),
-    ("thread_subjects", "key"),
+    ("thread_subjects", "key, document_id"),
+    ("thread_hints", "content_id"),
     ("threads", "id"),
 )
 

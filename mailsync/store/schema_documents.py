@@ -9,7 +9,12 @@ or to be made anew, leaves its id in `stale_documents` until its words are taken
 
 from __future__ import annotations
 
-SCRIPT = """
+WORDS = """CREATE VIRTUAL TABLE words USING fts5 (
+    subject, "from", "to", cc, body, filename, list,
+    content = '', tokenize = "unicode61 remove_diacritics 2"
+)"""
+SCRIPT = f"""
+{WORDS};
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY,
     content_id INTEGER NOT NULL UNIQUE REFERENCES contents(id) ON DELETE CASCADE,
@@ -25,10 +30,6 @@ CREATE TABLE document_texts (
 );
 CREATE TABLE stale_documents (
     id INTEGER PRIMARY KEY
-);
-CREATE VIRTUAL TABLE words USING fts5 (
-    subject, "from", "to", cc, body, filename, list,
-    content = '', tokenize = "unicode61 remove_diacritics 2"
 );
 CREATE TABLE threads (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -46,6 +47,17 @@ CREATE TABLE thread_subjects (
     document_id INTEGER NOT NULL,
     PRIMARY KEY (key, document_id)
 ) WITHOUT ROWID;
+CREATE TABLE thread_hints (
+    content_id INTEGER PRIMARY KEY
+);
+CREATE TRIGGER thread_told AFTER INSERT ON messages
+WHEN EXISTS (SELECT 1 FROM documents WHERE content_id = new.content_id)
+AND EXISTS (SELECT 1 FROM messages WHERE content_id = new.content_id AND threadid IS NOT NULL) BEGIN
+    INSERT OR IGNORE INTO thread_hints (content_id) VALUES (new.content_id); END;
+CREATE TRIGGER thread_learned AFTER UPDATE OF threadid, content_id ON messages
+WHEN (new.threadid IS NOT old.threadid OR new.content_id IS NOT old.content_id)
+AND EXISTS (SELECT 1 FROM documents WHERE content_id = new.content_id) BEGIN
+    INSERT OR IGNORE INTO thread_hints (content_id) VALUES (new.content_id); END;
 CREATE TABLE attachments (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     content_id INTEGER NOT NULL REFERENCES contents(id) ON DELETE CASCADE,

@@ -17,8 +17,12 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import TypeAlias
 
-from mailsync.model import SUBJECT_BITS, SUBJECT_PERIOD
 from mailsync.record import record
+
+SUBJECT_PERIOD = 30 * 86400
+"""Seconds: messages are joined by their subject within the same or neighbouring periods of that length."""
+SUBJECT_BITS = 52
+"""A key of `thread_subjects` is the number of its period and a hash of so many bits: those of a time lie together."""
 
 Keys: TypeAlias = tuple[int, tuple[int, ...], tuple[int, ...]]
 """`pipeline.threads.Keys`, or the same as a plain tuple."""
@@ -31,26 +35,34 @@ def assign(connection: sqlite3.Connection, batch: Sequence[tuple[int, int, Keys]
     by `settle`. Where every server that has the message says what thread it is in, its references do not count.
     A few statements, however large the batch; of hostile ones the cost is linear, whatever they have in common.
     """
-    parts = _Parts()
-    nodes = _nodes(connection, batch)
-    stored = _pairs(connection, "SELECT node, thread_id FROM thread_nodes WHERE node IN (SELECT value FROM {})", nodes)
-    known = dict(stored)
-    for node, holders in nodes.items():
-        if node in known:
-            parts.join(known[node], *holders)
-        elif len(holders) > 1:
-            parts.join(*holders)
-    _join_subjects(connection, parts, batch)
-    found = _named(connection, parts, len(batch))
-    connection.executemany(
-        "INSERT INTO thread_nodes (node, thread_id) VALUES (?, ?)",
-        [(node, found[-1 - nodes[node][0]]) for node in sorted(nodes.keys() - known.keys())],
-    )
+    found = _join(connection, batch)
     connection.executemany(
         "INSERT OR IGNORE INTO thread_subjects (key, document_id) VALUES (?, ?)",
         sorted([(key, document) for document, _, (_, _, subjects) in batch for key in subjects]),
     )
     return found
+
+
+def catch_up(connection: sqlite3.Connection, limit: int) -> int:
+    """Join threads by what servers told, or did not tell, of copies that came after their documents were made.
+
+    How many contents it looked at, `limit` at most; 0 when that is done.
+    """
+    rows = connection.execute(
+        """SELECT h.content_id, d.id, d.thread_id, d.refs FROM thread_hints h
+           LEFT JOIN documents d ON d.content_id = h.content_id LIMIT ?""",
+        (limit,),
+    ).fetchall()
+    there = [row for row in rows if row[1] is not None]
+    batch = [(row[1], row[0], (0, tuple([node(one) for one in row[3].split()]), ())) for row in there]
+    settle(connection, _join(connection, batch, [row[2] for row in there]))
+    connection.executemany("DELETE FROM thread_hints WHERE content_id = ?", [(row[0],) for row in rows])
+    return len(rows)
+
+
+def is_behind(connection: sqlite3.Connection) -> bool:
+    """`catch_up` has work to do."""
+    return connection.execute("SELECT 1 FROM thread_hints LIMIT 1").fetchone() is not None
 
 
 def settle(connection: sqlite3.Connection, thread_ids: Iterable[int]) -> None:
@@ -149,6 +161,36 @@ def messages(connection: sqlite3.Connection, thread_id: int) -> list[Member]:
     ]
 
 
+def node(message_id: str) -> int:
+    """The node of a message id: a hash of 63 bits, never 0."""
+    return int.from_bytes(blake2b(message_id.encode("utf-8", "replace"), digest_size=8).digest()) >> 1 or 1
+
+
+def _join(
+    connection: sqlite3.Connection, batch: Sequence[tuple[int, int, Keys]], present: Sequence[int] = ()
+) -> list[int]:
+    """As `assign`; `present` are the threads of the documents when these are there already."""
+    parts = _Parts()
+    for number, thread in enumerate(present):
+        parts.join(thread, -1 - number)
+    nodes = _nodes(connection, batch)
+    known = dict(
+        _pairs(connection, "SELECT node, thread_id FROM thread_nodes WHERE node IN (SELECT value FROM {})", nodes)
+    )
+    for one, holders in nodes.items():
+        if one in known:
+            parts.join(known[one], *holders)
+        elif len(holders) > 1:
+            parts.join(*holders)
+    _join_subjects(connection, parts, batch)
+    found = _named(connection, parts, len(batch), counted=not present)
+    connection.executemany(
+        "INSERT INTO thread_nodes (node, thread_id) VALUES (?, ?)",
+        [(one, found[-1 - nodes[one][0]]) for one in sorted(nodes.keys() - known.keys())],
+    )
+    return found
+
+
 class _Parts:
     """Disjoint sets of threads (positive numbers) and of documents of the batch (-1, -2, ...); what was joined to
     nothing is in none."""
@@ -200,16 +242,11 @@ def _servers(connection: sqlite3.Connection, content_ids: Collection[int]) -> di
                CROSS JOIN folders f ON f.id = m.folder_id WHERE m.threadid IS {} NULL"""
     for table in ("messages", "removed_messages"):
         for content, account, thread in _rows(connection, query.format(table, "NOT"), content_ids):
-            found[content].add(_server_node(account, thread))
+            found[content].add(node(f"{account} {thread}"))  # no message id has a blank
     for table in ("messages", "removed_messages"):
         for content, _, _ in _rows(connection, query.format(table, ""), list(found)):
             found[content].add(0)
     return found
-
-
-def _server_node(account_id: int, threadid: str) -> int:
-    told = blake2b(f"thread\0{account_id}\0{threadid}".encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(told) >> 1 or 1
 
 
 def _join_subjects(connection: sqlite3.Connection, parts: _Parts, batch: Sequence[tuple[int, int, Keys]]) -> None:
@@ -245,8 +282,8 @@ def _join_subjects(connection: sqlite3.Connection, parts: _Parts, batch: Sequenc
         parts.join(thread, (offers.get(key & ~1) or demands[key & ~1])[0])
 
 
-def _named(connection: sqlite3.Connection, parts: _Parts, batch: int) -> list[int]:
-    """The thread ids of the documents of the batch, threads merged and made."""
+def _named(connection: sqlite3.Connection, parts: _Parts, batch: int, *, counted: bool) -> list[int]:
+    """The thread ids of the documents of the batch, threads merged and made; `counted` are the documents in them."""
     groups = parts.groups()
     several = [one for threads, _ in groups if len(threads) > 1 for one in threads]
     sizes = dict(_pairs(connection, "SELECT t.id, t.messages FROM {} CROSS JOIN threads t ON t.id = value", several))
@@ -261,7 +298,7 @@ def _named(connection: sqlite3.Connection, parts: _Parts, batch: int) -> list[in
         winner = max(threads, key=lambda one: (sizes.get(one, 0), -one))
         losers = [one for one in threads if one != winner]
         merged += [(winner, one) for one in losers]
-        grown.append((len(documents) + sum(sizes[one] for one in losers), winner))
+        grown.append((len(documents) * counted + sum(sizes[one] for one in losers), winner))
         for one in documents:
             found[-1 - one] = winner
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'threads'").fetchone()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailsync.pipeline.threads import PEOPLE, REFERENCES, Keys, Leaf, base_subject, keys, tree
+from mailsync.pipeline.threads import PEOPLE, REFERENCES, Keys, Leaf, base_subject, keys, references, tree
 
 MARCH = 1_741_000_000
 
@@ -76,13 +76,13 @@ def test_a_subject_of_a_megabyte_costs_no_more_than_a_short_one(piece: str) -> N
 
 def of(
     own: str = "",
-    references: Sequence[str] = (),
+    named: Sequence[str] = (),
     subject: str = "Lunch",
     sender: str = "ann@example.org",
     to: Sequence[str] = ("bob@example.org",),
     date: int | None = MARCH,
 ) -> Keys:
-    return keys(own, references, subject, [sender], to, date)
+    return keys(own, references(own, named, [sender, *to]), subject, [sender], to, date)
 
 
 def joined(one: Keys, other: Keys) -> bool:
@@ -108,9 +108,9 @@ BACK = {"subject": "Re: Lunch", "sender": "bob@example.org", "to": ("ann@example
         ({"subject": "Lunch"}, False),
         ({"subject": "Fwd: Lunch"}, False),
         ({"subject": "Re: Brunch"}, False),
-        ({"references": ("<1@example.org>",)}, False),
-        ({"references": ("<ann@example.org>",)}, True),
-        ({"own": "<1@example.org>", "references": ("<1@example.org>",)}, True),
+        ({"named": ("<1@example.org>",)}, False),
+        ({"named": ("<ann@example.org>",)}, True),
+        ({"own": "<1@example.org>", "named": ("<1@example.org>",)}, True),
     ],
 )
 def test_a_lone_reply_is_joined_to_what_it_answers(change: dict[str, object], expected: bool) -> None:
