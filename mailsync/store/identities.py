@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from mailsync.record import record
-from mailsync.store import contents, messages, reunion
+from mailsync.store import contents, messages, reunion, threads
 
 PORTION = 2000
 """Rows that a statement changes at most."""
@@ -108,6 +108,7 @@ def adopt(connection: sqlite3.Connection, folder_id: int, adopted: Sequence[Adop
     )
     messages.fill_chosen(connection, (one.uid for one in adopted))
     reunion.arrived(connection, folder_id, at)  # an original may have left its folder since it was found there
+    threads.arrived(connection, folder_id)
     held = connection.execute(
         """SELECT uid FROM messages WHERE folder_id = ? AND content_id IS NOT NULL
            AND uid IN (SELECT uid FROM temp.chosen)""",

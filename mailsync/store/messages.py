@@ -14,7 +14,7 @@ from itertools import repeat
 
 from mailsync.errors import StoreError
 from mailsync.record import record
-from mailsync.store import contents, quarantine, reunion
+from mailsync.store import contents, quarantine, reunion, threads
 from mailsync.store.codec import Packed
 
 
@@ -85,6 +85,7 @@ def add(connection: sqlite3.Connection, folder_id: int, arrivals: Arrivals, at: 
         fill_chosen(connection, arrivals.uids)
         reunion.arrived(connection, folder_id, at)
         quarantine.arrived(connection, folder_id)
+        threads.arrived(connection, folder_id)
     return added
 
 

@@ -50,10 +50,6 @@ CREATE TABLE thread_subjects (
 CREATE TABLE thread_hints (
     content_id INTEGER PRIMARY KEY
 );
-CREATE TRIGGER thread_told AFTER INSERT ON messages
-WHEN EXISTS (SELECT 1 FROM documents WHERE content_id = new.content_id)
-AND EXISTS (SELECT 1 FROM messages WHERE content_id = new.content_id AND threadid IS NOT NULL) BEGIN
-    INSERT OR IGNORE INTO thread_hints (content_id) VALUES (new.content_id); END;
 CREATE TRIGGER thread_learned AFTER UPDATE OF threadid, content_id ON messages
 WHEN (new.threadid IS NOT old.threadid OR new.content_id IS NOT old.content_id)
 AND EXISTS (SELECT 1 FROM documents WHERE content_id = new.content_id) BEGIN

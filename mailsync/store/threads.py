@@ -43,6 +43,18 @@ def assign(connection: sqlite3.Connection, batch: Sequence[tuple[int, int, Keys]
     return found
 
 
+def arrived(connection: sqlite3.Connection, folder_id: int) -> None:
+    """Have `catch_up` look at the rows that a folder gained just now (temp.chosen holds their UIDs), where they are
+    copies of documents and a server told of any copy what thread it is in."""
+    connection.execute(
+        """INSERT OR IGNORE INTO thread_hints (content_id) SELECT m.content_id FROM temp.chosen c
+           JOIN messages m ON m.folder_id = ? AND m.uid = c.uid
+           WHERE EXISTS (SELECT 1 FROM documents d WHERE d.content_id = m.content_id)
+           AND EXISTS (SELECT 1 FROM messages o WHERE o.content_id = m.content_id AND o.threadid IS NOT NULL)""",
+        (folder_id,),
+    )
+
+
 def catch_up(connection: sqlite3.Connection, limit: int) -> int:
     """Join threads by what servers told, or did not tell, of copies that came after their documents were made.
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mailsync.pipeline.index import digest
 from mailsync.pipeline.threads import Keys, keys
+from mailsync.store import messages as rows_of
 from mailsync.store import schema, threads
 from mailsync.store.database import Store
 from tests import corpus
@@ -67,10 +68,13 @@ class Mailbox:
 
     def copy(self, number: int, thread: str | None) -> None:
         self.store([number])
+        uid = next(self.uids)
         self.connection.execute(
             "INSERT INTO messages (folder_id, uid, content_id, threadid, created_at) VALUES (1, ?, ?, ?, 0)",
-            (next(self.uids), number + 1, thread),
+            (uid, number + 1, thread),
         )
+        rows_of.fill_chosen(self.connection, [uid])
+        threads.arrived(self.connection, 1)
 
     def refer(self, number: int, names: Iterable[str]) -> None:
         self.connection.execute("UPDATE documents SET refs = ? WHERE content_id = ?", (" ".join(names), number + 1))
@@ -317,6 +321,7 @@ def test_the_messages_of_a_thread(tmp_path: Path) -> None:
             assert tuple(span.fetchone()) == (2, 1)
             assert threads.messages(connection, 99) == []
             assert threads.of_message(connection, 99) is None
+            assert not threads.is_behind(connection)
         assert [[copy.id for copy in one.copies] for one in found] == [[ids[1], ids[2]], [ids[0]]]
         assert found[0].copies[0] == threads.Copy(ids[1], "work", "INBOX", 2, 1, "$Work", None)
         assert found[1].references == ("<1@example.org>",)
@@ -329,3 +334,14 @@ def test_the_messages_of_a_thread(tmp_path: Path) -> None:
 def test_names(named: str, number: int) -> None:
     assert threads.number(named) == number
     assert not number or threads.name(number) == named
+
+
+def test_a_copy_whose_server_tells_its_thread_is_noted_as_it_arrives(tmp_path: Path) -> None:
+    with closing(Store.open(tmp_path)) as store:
+        fill(store, [letter(1), Letter(letter(2), account="gmail", threadid="7")])
+        fill(store, [Letter(letter(1), account="gmail", threadid="7")], indexed=False)
+        with store.read() as connection:
+            assert threads.is_behind(connection)
+        assert store.write(lambda connection: threads.catch_up(connection, 9)).result() == 1
+        with store.read() as connection:
+            assert threads.of_message(connection, 1) == threads.of_message(connection, 2)
