@@ -47,6 +47,7 @@ from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
+from mailsync.tui.screens.quarantine import QuarantineScreen
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.topbar import TopBar
 
@@ -78,7 +79,7 @@ class MailsyncApp(App[None]):
     `viewer_of` is the pid of the process that runs it, if any does. `clock` gives Unix seconds.
     """
 
-    CSS_PATH = "mailsync.tcss"
+    CSS_PATH = ["mailsync.tcss", "quarantine.tcss"]
     TITLE = "mailsync"
     BINDING_GROUP_TITLE = "Everywhere"
     COMMANDS = App.COMMANDS | {MailCommands}
@@ -86,6 +87,9 @@ class MailsyncApp(App[None]):
         Binding("1", "show_mode('dashboard')", "Dashboard", show=False, id="app.dashboard", tooltip="To the dashboard"),
         Binding("2", "show_mode('mail')", "Mail", show=False, id="app.mail", tooltip="To the mail"),
         Binding("3", "show_mode('health')", "Health", show=False, id="app.health", tooltip="To checks, servers, log"),
+        Binding(
+            "4", "show_mode('quarantine')", "Quarantine", show=False, id="app.quarantine", tooltip="To what failed"
+        ),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="The keys that work here"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Let the engine finish its batch, and leave"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere", tooltip="Quit, anywhere"),
@@ -147,6 +151,7 @@ class MailsyncApp(App[None]):
         self.add_mode("mail", lambda: MailScreen(self.store, self._clock))
         self._plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
         self.add_mode("health", lambda: HealthScreen(self.store, self._plans, lambda: self.helm.look()[1], self._clock))
+        self.add_mode("quarantine", lambda: QuarantineScreen(self.store, self._clock))
 
     # -- life -----------------------------------------------------------------------------------------------------
 

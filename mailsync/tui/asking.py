@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from mailsync.store import jobs, quarantine
 from mailsync.store.database import Store
@@ -48,7 +49,7 @@ def fetch(message_id: int) -> Wish:
 def retry(entries: Sequence[int] | None) -> Wish:
     """Another try for these entries of the quarantine, or for all of them."""
     told = "Trying all of them again" if entries is None else f"Trying {wording.messages(len(entries))} again"
-    params = {} if entries is None else {"entries": list(entries)}
+    params: dict[str, Any] = {} if entries is None else {"entries": list(entries)}
     return lambda store, now: (told, _job(store, "retry", params, now))
 
 
@@ -62,7 +63,7 @@ def discard(entries: Sequence[int]) -> Wish:
     return carry_out
 
 
-def _job(store: Store, kind: str, params: dict[str, object], now: float) -> int:
+def _job(store: Store, kind: str, params: dict[str, Any], now: float) -> int:
     return store.write(lambda connection: jobs.insert(connection, kind, now, params=params, priority=PRIORITY)).result()
 
 

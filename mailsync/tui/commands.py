@@ -19,6 +19,7 @@ EVERYWHERE = (
     ("Dashboard", "Accounts, progress, activity", "app.show_mode('dashboard')"),
     ("Mail", "Folders, messages, reading", "app.show_mode('mail')"),
     ("Health", "Checks, connections, servers, the log", "app.show_mode('health')"),
+    ("Quarantine", "What failed and was set aside", "app.show_mode('quarantine')"),
     ("Help", "The keys that work here", "app.help"),
     ("Theme", "Change the colours", "app.change_theme"),
     ("Quit", "Let the engine finish its batch, and leave", "app.quit"),

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.mail import MailScreen
+from mailsync.tui.screens.quarantine import QuarantineScreen
 from mailsync.tui.screens.wizard import Wizard
 
 PATIENCE = 10.0
@@ -31,6 +32,8 @@ def busy(app: MailsyncApp) -> bool:
     pane = app.pane
     if isinstance(pane, HealthScreen):
         return pane.examining
+    if isinstance(pane, QuarantineScreen):
+        return pane.reading
     return isinstance(pane, MailScreen) and (pane.following or pane.messages._reading or pane.messages.loading_list)
 
 

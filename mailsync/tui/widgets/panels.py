@@ -81,7 +81,7 @@ class Overview(Inked):
             (
                 "Quarantined",
                 wording.count(totals.quarantined),
-                "set aside, see quarantine" if totals.quarantined else "nothing set aside",
+                "set aside: press 4" if totals.quarantined else "nothing set aside",
                 "warning" if totals.quarantined else "muted",
             ),
         ]

@@ -13,8 +13,13 @@ from mailsync.tui.widgets.inked import Inked
 
 SAID_SECONDS = 3.0
 ROOMY = 72
-"""Cells from which on there is air between the tabs."""
-TABS = (("1", "dashboard", "Dashboard"), ("2", "mail", "Mail"), ("3", "health", "Health"))
+"""Cells from which on there is air between the tabs, and each has its name; with less, the one that is seen has."""
+TABS = (
+    ("1", "dashboard", "Dashboard"),
+    ("2", "mail", "Mail"),
+    ("3", "health", "Health"),
+    ("4", "quarantine", "Quarantine"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,9 @@ class TopBar(Inked):
         for key, mode, title in TABS:
             start = line.width
             here = mode == self._mode
-            line.add("▌" if here else " ", "accent").add(f"{key} ", "muted").add(title, "strong" if here else "plain")
+            line.add("▌" if here else " ", "accent").add(f"{key} ", "muted")
+            if here or width >= ROOMY:
+                line.add(title, "strong" if here else "plain")
             self._spans.append((start, line.width, mode))
             line.gap(air)
         status = self._status
