@@ -53,9 +53,9 @@ def show(
 
     if action is not None and action not in ACTIONS:
         raise UsageError(f"no action {action}", hint=f"known: {', '.join(ACTIONS)}")
-    moment = _moment(since) if since is not None else None
+    start = moment(since) if since is not None else None
     with context.of(ctx).store().read() as connection:
-        rows = audit.listing(connection, account=account, action=action, since=moment, limit=limit)
+        rows = audit.listing(connection, account=account, action=action, since=start, limit=limit)
     if as_json:
         output.emit({"entries": [_entry(row) for row in rows]})
         return
@@ -160,7 +160,7 @@ def _facts(row: Row) -> str:
     return " ".join([*short, row.address] if row.address else short)
 
 
-def _moment(text: str) -> float:
+def moment(text: str) -> float:
     """Unix seconds of a date or moment (local time without an offset), or of so long ago."""
     import time
     from datetime import datetime

@@ -70,7 +70,10 @@ class Context:
 
     def store(self, *, create: bool = False) -> Store:
         """The open database. Without `create`, StoreError when there is none yet."""
+        from mailsync.privacy import readonly
         from mailsync.store.database import Store
+
+        readonly.forbid(self.read_only)  # whatever engine this process embeds
 
         if not self._stores:
             self._stores.append(Store.open(self.data_dir, create=create))

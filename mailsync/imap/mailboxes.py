@@ -49,6 +49,8 @@ class Mailbox:
     """MAILBOXID (RFC 8474), '' where the server does not tell."""
     flags: tuple[str, ...] = ()
     """The FLAGS response: the flags and keywords of this folder, where the server keeps a list of them."""
+    permanent_flags: tuple[str, ...] | None = None
+    """PERMANENTFLAGS of a SELECT: what can be kept here, `\\*` for any keyword; None where the server does not tell."""
     changed: list[Fetch] = field(default_factory=list)
     """What a QRESYNC EXAMINE told of messages changed or new since the checkpoint: uid, flags, modseq."""
     vanished: UidSet = EMPTY
@@ -284,11 +286,14 @@ def parameter(line: Line, since: tuple[int, int] | None, known: UidSet | None) -
     return "", ""
 
 
-def begin_examine(line: Line, raw_name: bytes, words: str, *, tells: bool = False) -> tuple[Pending, Mailbox, bool]:
+def begin_examine(
+    line: Line, raw_name: bytes, words: str, *, tells: bool = False, writing: bool = False
+) -> tuple[Pending, Mailbox, bool]:
     """EXAMINE on its way: the command, the mailbox it will fill, and whether another command may follow at once.
 
     `words` is the second text of `parameter`. With `tells`, FETCH and VANISHED until its end are about what happened
-    since a checkpoint. What the server says while an earlier command waits is about the folder that was open before.
+    since a checkpoint; `writing` is for `changing.select` alone. What the server says while an earlier command waits
+    is about the folder that was open before.
     """
     box = Mailbox(raw_name)
     protocol = line.protocol
@@ -321,7 +326,7 @@ def begin_examine(line: Line, raw_name: bytes, words: str, *, tells: bool = Fals
         if box.highestmodseq is not None and (box.highestmodseq <= 0 or not line.quirks.trust_modseq):
             box.highestmodseq = None
 
-    verb = "SELECT" if line.quirks.select_not_examine else "EXAMINE"
+    verb = "SELECT" if writing or line.quirks.select_not_examine else "EXAMINE"
     parts: list[bytes | Literal] = [f"{verb} ".encode(), mailbox(raw_name), words.encode()]
     if not protocol.busy:
         line.mailbox = None
@@ -340,6 +345,8 @@ def _take_code(box: Mailbox, code: Code) -> bool:
             box.highestmodseq = code.number()
         case "NOMODSEQ":
             box.highestmodseq = None
+        case "PERMANENTFLAGS":
+            box.permanent_flags = code.words()
         case "MAILBOXID":
             box.mailboxid = code.raw.strip(b"() ").decode("ascii", "replace")
         case "CLOSED":  # RFC 7162 section 3.2.11: all before this was about the folder that was open

@@ -71,6 +71,8 @@ class Protocol(Reception):
         """Takes out of a server's words what it was told in confidence."""
         self.patience, self._untagged = PATIENCE, 0
         self.on_closed: Callable[[MailsyncError], None] = lambda error: None
+        self.sending = False
+        """A long literal is on its way: it is for us to go on, and whoever sends it watches the line."""
         self._waiting: dict[str, Pending] = {}
         self._unparsed = 0
         self._closed_event = asyncio.Event()
@@ -138,7 +140,7 @@ class Protocol(Reception):
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are; nothing is logged, so nothing secret can be."""
-        if self.transport is not None and self.closed is None:
+        if self.transport is not None and self.closed is None and not self.transport.is_closing():
             self.transport.write(data if self._deflate is None else self._deflate.deflate(data))
 
     def begin(
@@ -201,7 +203,13 @@ class Protocol(Reception):
     @property
     def waits_for_data(self) -> bool:
         """True while the server owes us something: a command waits (IDLE may be silent) and we are reading."""
-        return not self._paused and any(pending.name != "IDLE" for pending in self._waiting.values())
+        waits = not self._paused and not self.sending
+        return waits and any(pending.name != "IDLE" for pending in self._waiting.values())
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were written and the line has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
 
     # -- end ---------------------------------------------------------------------------------------------------
 

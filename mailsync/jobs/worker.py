@@ -29,6 +29,8 @@ class Outcome:
     document: dict[str, Any]
     error: str | None = None
     hint: str | None = None
+    unfinished: bool = False
+    """It was stopped and goes on with the next engine, unless it was cancelled."""
 
 
 @record
@@ -130,8 +132,11 @@ class Worker:
         at = self._now()
 
         def finish(connection: sqlite3.Connection) -> None:
+            if outcome.unfinished and not cancelled:
+                return jobs.requeue(connection, job.id, at)
             document, error, hint = outcome.document, outcome.error, outcome.hint
             jobs.finish(connection, job.id, status, at, result=document, error=error, hint=hint)
+            return None
 
         await self._retried(partial(self._store.awrite, finish))
         del self._running[job.id]

@@ -34,6 +34,9 @@ ACTIONS: dict[str, str] = {
     "released": "messages that were set aside went through",
     "discarded": "messages that were set aside are not tried any more",
     "exported": "messages were written to files",
+    "restore_approved": "a list of messages to put back on a server was approved",
+    "restored": "messages of an approved list were put there, or a folder was made for them",
+    "restore_ended": "an approved list was carried out, or stopped",
     "purged": "what was mirrored of an account was removed",
 }
 """Every action with what it says."""

@@ -101,6 +101,30 @@ def finish(
     add_event(connection, job_id, at, status, {"error": error} if error else {})
 
 
+def approve(connection: sqlite3.Connection, job_id: int, approved_by: str | None, total: int) -> None:
+    """Who approved of a job that changes a server, None for one that only looks; it is about `total` messages."""
+    connection.execute("UPDATE jobs SET approved_by = ?, total = ? WHERE id = ?", (approved_by, total, job_id))
+
+
+def progress(connection: sqlite3.Connection, job_id: int, processed: int, failed: int, at: float) -> None:
+    """A running job is so far, in messages."""
+    connection.execute(
+        "UPDATE jobs SET processed = ?, failed = ?, heartbeat_at = ? WHERE id = ?", (processed, failed, at, job_id)
+    )
+
+
+def processed(connection: sqlite3.Connection, job_id: int) -> int:
+    """How far a job is, in messages."""
+    row = connection.execute("SELECT processed FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def requeue(connection: sqlite3.Connection, job_id: int, at: float) -> None:
+    """The engine ends before the job did: the next one goes on with it."""
+    connection.execute("UPDATE jobs SET status = 'pending' WHERE id = ? AND status = 'running'", (job_id,))
+    add_event(connection, job_id, at, "requeued", {})
+
+
 def add_event(connection: sqlite3.Connection, job_id: int, at: float, kind: str, data: dict[str, Any]) -> None:
     connection.execute(
         """INSERT INTO job_events (job_id, seq, at, type, data)

@@ -316,7 +316,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     import sqlite_utils
 
-    from mailsync.store import audit, schema_documents
+    from mailsync.store import audit, schema_documents, schema_restores
 
     migrations = sqlite_utils.Migrations("mailsync")
     before = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -339,7 +339,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     @migrations()
     def m004_documents(db: Database) -> None:
-        _run(db, schema_documents.SCRIPT, 4)
+        _run(db, schema_documents.SCRIPT + schema_restores.SCRIPT, 4)
 
     migrations.apply(sqlite_utils.Database(connection))
 

@@ -37,9 +37,15 @@ def mark(header: bytes) -> int:
 
     Several Message-IDs are none: servers differ in which of them they show.
     """
+    words = message_id(header)
+    return _number(words) if words else 0
+
+
+def message_id(header: bytes) -> bytes:
+    """The Message-ID of a header block, with its brackets, as `mark` sees it; empty for none."""
     alone = _ALONE.match(header)
     if alone is not None:
-        return _number(alone[1])
+        return alone[1]
     end = header.find(b"\n\r\n")
     short = header.find(b"\n\n", 0, end + 1 if end >= 0 else len(header))
     block = header[: short + 2] if short >= 0 else header[: end + 3] if end >= 0 else header
@@ -51,8 +57,7 @@ def mark(header: bytes) -> int:
         if field is not None:
             found.append(field[1])
         at = lower.find(b"message-id", at + 1)
-    words = b" ".join(found[0].split()) if len(found) == 1 else b""
-    return _number(words) if words else 0
+    return b" ".join(found[0].split()) if len(found) == 1 else b""
 
 
 def _number(words: bytes) -> int:

@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 
 from mailsync.imap.uidset import UidSet
 from tests.servers import model_fetch, model_search
-from tests.servers.imap_client import decode_name, encode_name
+from tests.servers.imap_client import decode_name, encode_name, parse_date
 from tests.servers.model import CLASSES, Mailboxes, ModelFolder
 from tests.servers.scripted import Command, Link, ScriptedServer, Word
+
+KEPT = "\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*"
 
 
 @dataclass(slots=True)
@@ -118,7 +120,15 @@ class ModelServer(ScriptedServer):
                 folder = self.mail.folders[decode_name(name.decode())]
                 return self._status(folder, _names(items)), "done"
             case "SELECT" | "EXAMINE":
-                return self._open(client, command), "[READ-ONLY] opened"
+                mode = "WRITE" if command.verb == "SELECT" else "ONLY"
+                return self._open(client, command), f"[READ-{mode}] opened"
+            case "CREATE":
+                self.mail.create(_decoded(command.args[0]))
+                return b"", "made"
+            case "APPEND":
+                return b"", self._append(command)
+            case "SUBSCRIBE":
+                return b"", "done"
             case "UID SEARCH":
                 return self._search(client, command)
             case "UID FETCH":
@@ -198,7 +208,7 @@ class ModelServer(ScriptedServer):
             f"{len(shown)} EXISTS",
             "0 RECENT",
             "FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)",
-            "OK [PERMANENTFLAGS ()] read-only",
+            f"OK [PERMANENTFLAGS ({KEPT if command.verb == 'SELECT' else ''})] kept",
             f"OK [UIDVALIDITY {folder.uidvalidity}] valid",
             f"OK [UIDNEXT {folder.uidnext}] next",
         ]
@@ -241,6 +251,22 @@ class ModelServer(ScriptedServer):
         if known is not None:
             gone &= known
         return f"* VANISHED (EARLIER) {gone}\r\n".encode() if gone else b""
+
+    def _append(self, command: Command) -> str:
+        """Store a message (RFC 3501 section 6.3.11); the text of the OK."""
+        name, *options, raw = command.words()
+        assert isinstance(name, bytes)
+        assert isinstance(raw, bytes)
+        flags = next((one for one in options if isinstance(one, list)), [])
+        date = next((one for one in options if isinstance(one, bytes)), None)
+        names = [flag.decode() for flag in flags if isinstance(flag, bytes)]
+        folder = _decoded(name)
+        uid = self.mail.append(folder, raw, names, parse_date(date.decode()) if date else None)
+        return (
+            f"[APPENDUID {self.mail.folders[folder].uidvalidity} {uid}] taken"
+            if "UIDPLUS" in self.offered()
+            else "taken"
+        )
 
     # -- messages ----------------------------------------------------------------------------------------------
 
@@ -337,6 +363,10 @@ class ModelServer(ScriptedServer):
                 link.say(news)
                 if news.startswith(b"* BYE"):
                     link.cut()
+
+
+def _decoded(raw: bytes) -> str:
+    return decode_name(raw.decode())
 
 
 def _open_of(client: Client) -> Opened:
