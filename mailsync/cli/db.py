@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import typer
@@ -17,6 +18,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+_POLL_SECONDS = 0.5
 
 
 @app.command(epilog='Example: sqlite3 "$(mailsync db path)" "select count(*) from messages"')
@@ -68,3 +71,39 @@ def stats(ctx: typer.Context, as_json: AsJson = False) -> None:
             ["schema", f"{totals.schema_version} (SQLite {totals.sqlite_version})"],
         ]
     )
+
+
+@app.command(epilog="Example: mailsync db reindex --json")
+def reindex(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Make the search index, threads and lists of attachments anew from what is mirrored. Nothing is downloaded.
+
+    Interrupted, it goes on by itself the next time that anything is synced.
+    """
+    from mailsync.cli.progress import indexing
+    from mailsync.engine.ask import ask
+    from mailsync.store import documents
+    from mailsync.store.lock import owner
+
+    shared = context.of(ctx)
+    store = shared.store()
+    shared.start_log()
+    started = time.monotonic()
+    with indexing(store) as look:
+        job = ask(shared.config, store, shared.data_dir, "reindex", {}, each=look)
+        while True:
+            with store.read() as connection:
+                done, total = documents.progress(connection)
+            if done >= total or owner(shared.data_dir) is None:  # the engine of another process is at it
+                break
+            look()
+            time.sleep(_POLL_SECONDS)
+    ok = bool((job.result or {}).get("ok")) and done >= total
+    seconds = round(time.monotonic() - started, 3)
+    if as_json:
+        output.emit({"ok": ok, "done": done, "total": total, "seconds": seconds})
+    elif ok:
+        output.say(f"{output.count(done, 'message')} indexed anew in {seconds:.1f} s")
+    if not ok:
+        output.note(f"error: {job.error or 'the index is not complete'}")
+        output.note(f"hint: {job.error_hint or 'see mailsync health; the next sync goes on with it'}")
+        raise typer.Exit(1)

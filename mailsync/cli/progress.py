@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EACH_SECONDS = 0.2
 """Between two looks at the store."""
+INDEX_SECONDS = 1.0
+"""Between two looks at how far the index is: it is counted."""
 FOLDERS = 12
 """Folders with a line of their own; the busiest ones, so that the screen never scrolls."""
 
@@ -82,6 +84,38 @@ def mirroring(store: Store, accounts: Sequence[str] = ()) -> Iterator[Callable[[
         yield _Mirroring(store, frozenset(accounts), bars).tick
 
 
+@contextlib.contextmanager
+def indexing(store: Store) -> Iterator[Callable[[], None]]:
+    """A bar for the index alone, used as that of `mirroring`."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with _bars() as bars:
+        yield _Indexing(store, bars).tick
+
+
+class _Indexing:
+    """What the pipeline has gone through of what is stored."""
+
+    def __init__(self, store: Store, bars: rich.progress.Progress) -> None:
+        self._store = store
+        self._bars = bars
+        self._task: rich.progress.TaskID | None = None
+        self._next = 0.0
+
+    def tick(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + INDEX_SECONDS
+        from mailsync.store import documents
+
+        with self._store.read() as connection:
+            done, total = documents.progress(connection)
+        if self._task is None:
+            self._task = self._bars.add_task("index", total=None, size="")
+        self._bars.update(self._task, completed=done, total=total)
+
+
 class _Mirroring:
     def __init__(self, store: Store, accounts: frozenset[str], bars: rich.progress.Progress) -> None:
         self._store = store
@@ -89,6 +123,7 @@ class _Mirroring:
         self._bars = bars
         self._tasks: dict[int, rich.progress.TaskID] = {}
         self._all = bars.add_task("all folders", total=None, size="")
+        self._index = _Indexing(store, bars)
         self._next = 0.0
         self._version = -1
 
@@ -97,6 +132,7 @@ class _Mirroring:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EACH_SECONDS
+        self._index.tick()
         version = self._store.data_version()
         if version != self._version:
             self._version = version

@@ -12,7 +12,7 @@ from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.worker import Handler, Outcome
 from mailsync.model import AccountResult, sync_document
 from mailsync.privacy.log import get_logger
-from mailsync.store import asides, folders, quarantine, selection
+from mailsync.store import asides, documents, folders, quarantine, selection
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
@@ -47,6 +47,7 @@ class Handlers:
             "reload": self.reload,
             "purge": self.purge,
             "retry": self.retry,
+            "reindex": self.reindex,
         }
 
     def _chosen(self, job: Job) -> list[AccountMirror]:
@@ -217,6 +218,12 @@ class Handlers:
             log.info("account_purged", account=name, messages=counts["messages"])
         emptied = await asyncio.to_thread(purge.reclaim, self._store.path)
         return Outcome(True, {"ok": True, "exit_code": 0, "accounts": purged, "overwritten": emptied})
+
+    async def reindex(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Begin the index anew: behind this the pipeline goes over all that is stored. No server is asked."""
+        del job, stopping
+        await self._store.awrite(documents.clear)
+        return Outcome(True, {"ok": True, "exit_code": 0})
 
     async def reload(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Take the configuration as it is now: accounts that came, changed and went. A wrong one changes nothing."""

@@ -35,6 +35,8 @@ PIPE = 1 << 20
 """Bytes that results may pile up to while nobody gathers."""
 SILENCE_SECONDS = 60.0
 """Without a word from a worker that has work, it is ended: it has used its time, or it does not use any."""
+START_SECONDS = 60.0
+"""The same until its first word."""
 STARTS = 3
 """Workers in a row that end without a message to blame, before it is the machine."""
 ENTRY = "from mailsync.pipeline.worker import main; main()"
@@ -81,14 +83,14 @@ class Pool:
             worker: _Worker = key.data
             open_still = worker.read()
             for ended, outcomes in worker.messages():
-                self._failures = 0
+                if ended or outcomes:
+                    self._failures = 0
                 found += outcomes
                 found += worker.finished(ended, outcomes)
             if not open_still:
                 found += self._bury(worker)
-        silent = time.monotonic() - SILENCE_SECONDS
         for worker in self._workers:
-            if worker.works and worker.heard < silent:
+            if worker.works and time.monotonic() - worker.heard > (SILENCE_SECONDS if worker.spoke else START_SECONDS):
                 worker.process.kill()
         return found
 
@@ -176,6 +178,7 @@ class _Worker:
             fcntl.fcntl(self.results, fcntl.F_SETPIPE_SZ, PIPE)
         self.works: deque[_Work] = deque()
         self.heard = time.monotonic()
+        self.spoke = False
         self._buffer = bytearray()
 
     @staticmethod
@@ -219,18 +222,17 @@ class _Worker:
             with memoryview(self._buffer) as view:
                 message = marshal.loads(view[at : at + size])
             at += size
+            self.spoke = True
             yield message
         del self._buffer[:at]
 
     def finished(self, ended: bool, outcomes: list[Outcome]) -> list[Outcome]:
         """Take outcomes off the work in hand; at its end those that are not stored any more are left."""
-        work = self.works[0]
         for number, _ in outcomes:
-            work.left.remove(number)
+            self.works[0].left.remove(number)
         if not ended:
             return []
-        self.works.popleft()
-        return [(number, None) for number in work.left]
+        return [(number, None) for number in self.works.popleft().left]
 
     def close(self) -> None:
         for stream in (self.process.stdin, self.process.stdout):

@@ -46,6 +46,7 @@ def main(understand: Callable[[bytes], Digested] = digest) -> None:
         contextlib.closing(backlog.opened(path)) as connection,
         mmap.mmap(int(marker), MARKER.size) as seen,
     ):
+        _send(results, (False, []))  # it is there
         memory = _Memory()
         for ids in _lists(sys.stdin.buffer):
             group: list[tuple[int, Any]] = []

@@ -1,6 +1,6 @@
 """Purging: everything that was mirrored of an account leaves the file, and its bytes with it.
 
-    begin -> batches (messages, removed messages, contents nobody else has) -> dictionaries -> finish -> reclaim
+    begin -> batches (messages, removed ones, contents nobody else has) -> words -> dictionaries -> finish -> reclaim
 
 Each batch is a transaction of its own; killed anywhere and run again, it goes on where it was. Freed bytes are
 overwritten (`secure_delete`). The compression dictionary is made of pieces of mail, so what other accounts have is
@@ -23,13 +23,16 @@ from typing import Any
 from mailsync.errors import Interrupted
 from mailsync.privacy import consent
 from mailsync.record import record
-from mailsync.store import accounts, audit, consents, contents, quarantine
+from mailsync.store import accounts, audit, consents, contents, documents, quarantine
 from mailsync.store.codec import dictionary_of, unpack_many
 from mailsync.store.database import BUSY_SECONDS, FILE_NAME, Store
 
 ROWS = 500
 BYTES = 16 << 20
 """Messages, and bytes of them, a transaction removes at most; a larger one goes alone."""
+DOCUMENTS = 200
+PAGES = 500
+"""Documents whose words a transaction takes out, and pages of the index that it writes anew."""
 VACUUM_BYTES = 256 << 20
 """A database with no more than that left in it is made as small as that; it stands still for it, and takes memory."""
 CHECKPOINT_SECONDS = 10.0
@@ -163,6 +166,7 @@ def run(store: Store, account: str, at: float, *, keep: bool, stopping: Callable
     while store.write(purge.batch).result():
         if stopping():
             raise Interrupted
+    _forget_words(store, stopping)
     _repack(store, stopping)
     store.write(purge.finish, durable=True).result()
     return purge.counts
@@ -212,6 +216,15 @@ def _forget(connection: sqlite3.Connection, content_ids: Sequence[int | None]) -
            AND NOT EXISTS (SELECT 1 FROM quarantine WHERE content_id = ?1)""",
         [(one,) for one in content_ids if one is not None],
     ).rowcount
+
+
+def _forget_words(store: Store, stopping: Callable[[], bool]) -> None:
+    """Take the words of contents that are gone out of the index, and make it one piece: the older ones hold them."""
+    steps = (partial(documents.forget, limit=DOCUMENTS), partial(documents.tidy, pages=PAGES))
+    for step in steps:
+        while store.write(step).result():
+            if stopping():
+                raise Interrupted
 
 
 def _clear_jobs(connection: sqlite3.Connection, account: str) -> None:

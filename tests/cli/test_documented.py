@@ -48,6 +48,7 @@ def test_the_commands_of_this_version() -> None:
         "consent list",
         "consent revoke",
         "db path",
+        "db reindex",
         "db stats",
         "demo",
         "doctor",
