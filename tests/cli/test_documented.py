@@ -64,6 +64,7 @@ def test_the_commands_of_this_version() -> None:
         "show",
         "status",
         "sync",
+        "thread",
         "verify",
         "watch",
     ]
