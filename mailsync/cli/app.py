@@ -21,6 +21,7 @@ from mailsync.cli import (
     face,
     health,
     quarantine,
+    restore,
     search,
     show,
     status,
@@ -84,5 +85,5 @@ def root(
 
 for group in (account.app, audit.app, auth.app, consent.app, db.app, export.app, quarantine.app):
     app.add_typer(group)
-for module in (syncing, watch, status, health, doctor, search, show, thread, attachments, face):
+for module in (syncing, watch, status, health, doctor, search, show, thread, attachments, restore, face):
     module.register(app)

@@ -60,6 +60,7 @@ def test_the_commands_of_this_version() -> None:
         "quarantine list",
         "quarantine retry",
         "quarantine show",
+        "restore",
         "search",
         "show",
         "status",
