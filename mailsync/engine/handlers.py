@@ -37,6 +37,7 @@ class Handlers:
         self._now = now
         self._reload = reload
         self._syncing = {name: asyncio.Lock() for name in mirrors}
+        self._restoring = {name: asyncio.Lock() for name in mirrors}
 
     def table(self) -> dict[str, Handler]:
         return {
@@ -46,6 +47,7 @@ class Handlers:
             "check": self.check,
             "reload": self.reload,
             "purge": self.purge,
+            "restore": self.restore,
             "retry": self.retry,
             "reindex": self.reindex,
         }
@@ -218,6 +220,14 @@ class Handlers:
             log.info("account_purged", account=name, messages=counts["messages"])
         emptied = await asyncio.to_thread(purge.reclaim, self._store.path)
         return Outcome(True, {"ok": True, "exit_code": 0, "accounts": purged, "overwritten": emptied})
+
+    async def restore(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Put an approved list of messages back on a server, or look what it would come to; see `sync.restore`."""
+        from mailsync.engine.restoring import restored
+
+        (mirror,) = self._chosen(job)
+        async with self._restoring[mirror.name]:  # two lists may name the same message
+            return await restored(mirror, job, stopping)
 
     async def reindex(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Begin the index anew: behind this the pipeline goes over all that is stored. No server is asked."""

@@ -133,6 +133,11 @@ class Purge:
         for table in ("activity", "connections"):
             connection.execute(f"DELETE FROM {table} WHERE account = ?", (self.account,))
         _clear_jobs(connection, self.account)
+        connection.execute(
+            """DELETE FROM restores WHERE account_id = ?1
+               OR id IN (SELECT restore_id FROM restore_folders WHERE account = ?2)""",
+            (self._id, self.account),
+        )
         if self.keep:
             connection.execute(
                 """UPDATE accounts SET server = '', capabilities = '', line = '', last_sync_at = NULL, error = NULL,
