@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import random
+import base64
 import subprocess
 import sys
 import time
@@ -124,15 +123,17 @@ def test_every_message_of_the_corpus_is_parsed() -> None:
 
 @pytest.mark.usefixtures("corpus")
 def test_memory() -> None:
-    """The largest of the corpus, and the worst for each byte of their own; in kB, of the whole process."""
+    """The largest of the corpus, an attachment of 60 MB, and the worst for each byte of their own; in kB, of the whole
+    process."""
     raw = max((raw for _, raw in iter_torture(mboxes=True)), key=len)
+    large = BASE64 + base64.b64encode(bytes(60_000_000))
     code = (
         "import re, sys; from mailsync.pipeline.mime import parse; parse(sys.stdin.buffer.read())\n"
         "print(re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1])"
     )
-    for message in (raw, HOSTILE["a million fields"], HOSTILE["broken base64"]):
+    for message in (raw, large, HOSTILE["a million fields"], HOSTILE["broken base64"], HOSTILE["HTML b'<p>'"]):
         done = subprocess.run([sys.executable, "-c", code], input=message, capture_output=True, check=True)
-        assert int(done.stdout) < 200_000
+        assert int(done.stdout) < 100_000 + len(message) // 1000
 
 
 PIECES = (
@@ -148,27 +149,6 @@ PIECES = (
 def test_any_arrangement_is_parsed(pieces: list[bytes], noise: bytes) -> None:
     checked(b"".join(pieces) + noise)
     checked(MIXED + b"".join(pieces))
-
-
-@pytest.mark.soak
-@pytest.mark.usefixtures("corpus")
-def test_damaged_mail_for_ten_minutes() -> None:
-    seed = int(os.environ.get("MAILSYNC_SEED", "1"))
-    dice = random.Random(seed)
-    messages = [raw for _, raw in iter_torture()]
-    end = time.monotonic() + 600
-    while time.monotonic() < end:
-        raw = bytearray(dice.choice(messages))
-        for _ in range(dice.randint(1, 20)):
-            at = dice.randint(0, len(raw))
-            other = dice.choice(messages)
-            start = dice.randint(0, len(other))
-            raw[at : at + dice.choice((0, 1, 50, 5000))] = dice.choice(
-                (dice.choice(PIECES), dice.randbytes(4), other[start : start + dice.choice((20, 2000))])
-            )
-        began = time.process_time()
-        checked(bytes(raw))
-        assert time.process_time() - began < 2, seed
 
 
 def checked(raw: bytes) -> ParsedMessage:
