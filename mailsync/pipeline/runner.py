@@ -1,7 +1,7 @@
 """Applies the envelope stage to every stored content, once, in the order of storing.
 
 The cursor and the rows it covers move in one transaction, so a kill repeats or loses nothing. One message that cannot
-be read is set aside (quarantine, stage `envelope`) and the cursor goes on.
+be read is set aside (quarantine, stage `envelope`), the cursor goes on, and it is tried again when that is due.
 """
 
 from __future__ import annotations
@@ -41,17 +41,21 @@ class Runner:
         self._reader.shutdown(cancel_futures=True)
 
     def step(self) -> int:
-        """Process the next page; returns how many messages it held, 0 when all that is stored is done."""
+        """Process the next page, behind the last what is due again; how many messages that was, 0 when all is done."""
         with self._store.read() as connection:
             start = envelopes.cursor(connection, STAGE)
             if self._ahead is None or self._ahead[0] != start:
                 self._read_ahead(connection, start)
             ahead, self._ahead = self._ahead, None
             page = ahead[1].result() if ahead else []
-            if not page:
-                return 0
-            position = page[-1][0]
-            self._read_ahead(connection, position)
+            if page:
+                position = page[-1][0]
+                self._read_ahead(connection, position)
+            else:
+                due = quarantine.due(connection, VERSION, self._now(), PAGE, STAGE)
+                page, position = list(contents.heads_of(connection, due)), start
+        if not page:
+            return 0
         from mailsync.pipeline.envelope import envelope  # most syncs find nothing new
 
         rows: list[envelopes.Row] = []
@@ -69,6 +73,7 @@ class Runner:
         def write(connection: sqlite3.Connection) -> None:
             envelopes.add(connection, rows)
             quarantine.failed(connection, failures, VERSION, at, STAGE)
+            quarantine.recovered(connection, (row[0] for row in rows), at, STAGE)
             envelopes.move_cursor(connection, STAGE, position)
 
         self._store.write(write).result()

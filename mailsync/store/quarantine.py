@@ -157,6 +157,11 @@ def failed(
                     FROM removed_messages r JOIN folders f ON f.id = r.folder_id WHERE r.content_id = ?1 LIMIT 1""",
                 values,
             )
+        connection.execute(  # also those whose message has left since, or they would be due for ever
+            """UPDATE quarantine SET error = ?3, last_attempt_at = ?4, version = ?5, attempts = ?6, next_attempt_at = ?7
+               WHERE content_id = ?1 AND stage = ?2 AND resolved_at IS NULL""",
+            values,
+        )
     _note(connection, newest, at)
 
 
