@@ -58,11 +58,15 @@ def addresses(value: str) -> tuple[Address, ...]:
 
 
 def identifiers(value: str) -> tuple[str, ...]:
-    """Message ids with their angle brackets; without any brackets, each word that has an @."""
+    """Message ids with their angle brackets; without any brackets the words, if each has an @: else it is a sentence,
+    and tells of a person ("ann@example.org's message of Tue")."""
     if not value:
         return ()
     found = ["<" + "".join(text.split()) + ">" for text in _ID.findall(value) if not text.isspace() and text]
-    return tuple(found or [f"<{word}>" for word in value.split() if "@" in word.strip("<>@")])
+    if found:
+        return tuple(found)
+    words = value.split()
+    return tuple(f"<{word}>" for word in words) if all("@" in word.strip("<>@") for word in words) else ()
 
 
 class _List:

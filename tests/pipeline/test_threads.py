@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailsync.pipeline.addresses import identifiers
 from mailsync.pipeline.threads import PEOPLE, REFERENCES, Keys, Leaf, base_subject, keys, references, tree
 
 MARCH = 1_741_000_000
@@ -83,6 +84,19 @@ def of(
     date: int | None = MARCH,
 ) -> Keys:
     return keys(own, references(own, named, [sender, *to]), subject, [sender], to, date)
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("<1@example.org>", ("<1@example.org>",)),
+        ("1@example.org 2@example.org", ("<1@example.org>", "<2@example.org>")),
+        ("ann@example.org's message of Tue, 27 Aug", ()),
+        ("Message from Ann <ann@example.org> of Tue <1@example.org>", ("<1@example.org>",)),
+    ],
+)
+def test_a_person_is_no_message(field: str, expected: tuple[str, ...]) -> None:
+    assert references("<2@example.net>", identifiers(field), ["ann@example.org"]) == expected
 
 
 def joined(one: Keys, other: Keys) -> bool:
