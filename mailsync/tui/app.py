@@ -48,6 +48,7 @@ from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
 from mailsync.tui.screens.quarantine import QuarantineScreen
+from mailsync.tui.searches import Searches
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.topbar import TopBar
 
@@ -148,7 +149,7 @@ class MailsyncApp(App[None]):
         self._last_input = 0.0
         self._slice: float | None = None
         self.add_mode("dashboard", lambda: DashboardScreen(self._config_path))
-        self.add_mode("mail", lambda: MailScreen(self.store, self._clock))
+        self.add_mode("mail", lambda: MailScreen(self.store, self._clock, Searches(Path(self._config_path))))
         self._plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
         self.add_mode("health", lambda: HealthScreen(self.store, self._plans, lambda: self.helm.look()[1], self._clock))
         self.add_mode("quarantine", lambda: QuarantineScreen(self.store, self._clock))

@@ -19,8 +19,13 @@ from textual.strip import Strip
 from mailsync.text import safe_text
 
 Align = Literal["left", "right"]
-INKS = ("plain", "strong", "muted", "accent", "good", "warning", "bad", "rule", "quote", "spark", "key")
+INKS = (
+    *("plain", "strong", "muted", "accent", "good", "warning", "bad", "rule", "quote", "spark", "key"),
+    *("match", "found"),
+)
 """Names of the component classes `ink--…` that widgets draw with."""
+GROUNDED = frozenset({"match", "found"})
+"""Inks that bring their own background."""
 
 # Terminals disagree about the width of emoji that are joined or that a selector turns into pictures; without the
 # joiner and the selector they agree, and a joined family becomes its members.
@@ -74,6 +79,18 @@ class Line:
             self.segments.append(Segment(text, self._ink(ink)))
             self.width += width_of(text)
         return self
+
+    def add_marked(self, text: str, ink: str, width: int, spans: Callable[[str], Sequence[tuple[int, int]]]) -> Line:
+        """Append `text` in exactly `width` cells, with what `spans` finds in it marked."""
+        text = clean(text[: 8 * width + 64])
+        shown, at = cut(text, width), 0
+        whole = len(shown) if shown == text else len(shown) - 1
+        for start, stop in spans(text):
+            if start >= whole:
+                break
+            self.add(shown[at:start], ink).add(shown[start : min(stop, whole)], "match")
+            at = min(stop, whole)
+        return self.add(shown[at:], ink).gap(width - width_of(shown))
 
     def gap(self, cells: int) -> Line:
         """Append blanks."""

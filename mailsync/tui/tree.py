@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mailsync.store.dashboard import Folder
+from mailsync.tui.searches import Saved
 
 SPECIAL_ORDER = ("\\inbox", "\\flagged", "\\drafts", "\\sent", "\\archive", "\\all", "\\important", "\\junk", "\\trash")
+SEARCHES = ("",)
+"""The key of the line above the saved searches, which no account can have."""
 _MARKS = {
     "\\sent": "sent",
     "\\drafts": "drafts",
@@ -32,7 +35,14 @@ class Node:
     has_children: bool
     open: bool
     unread: int
-    """Of the folder itself, and of all below it where the line is closed."""
+    """Of the folder itself, and of all below it where the line is closed; of a search, of what it finds."""
+    search: str = ""
+    """The query of a saved search."""
+
+    @property
+    def account(self) -> str | None:
+        """The account that the line belongs to."""
+        return self.key[0] or None
 
 
 @dataclass(slots=True)
@@ -61,6 +71,16 @@ def parts(folder: Folder) -> list[str]:
 def ordered(folders: Iterable[Folder]) -> list[Folder]:
     """Folders of one account as a flat list in the order of the tree's first level."""
     return sorted(folders, key=lambda folder: (rank(folder, folder.name), folder.name.casefold()))
+
+
+def kept(searches: Sequence[Saved], closed: Collection[tuple[str, ...]]) -> list[Node]:
+    """The lines of the saved searches, below one for all of them; nothing where there are none."""
+    if not searches:
+        return []
+    is_open = SEARCHES not in closed
+    lines = [Node((*SEARCHES, one.name), one.name, 1, None, False, True, one.unread or 0, one.text) for one in searches]
+    unread = 0 if is_open else sum(line.unread for line in lines)
+    return [Node(SEARCHES, "Searches", 0, None, True, is_open, unread), *(lines if is_open else ())]
 
 
 def flatten(accounts: Iterable[str], folders: Iterable[Folder], closed: Collection[tuple[str, ...]]) -> list[Node]:

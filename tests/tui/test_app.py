@@ -21,13 +21,18 @@ from mailsync.tui.screens.finishing import FinishingScreen
 from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.help import HelpScreen
 from mailsync.tui.screens.mail import MailScreen
+from mailsync.tui.screens.prompt import PromptScreen
 from mailsync.tui.screens.wizard import Wizard
 from mailsync.tui.widgets.accounts import AccountList
+from mailsync.tui.widgets.attachment_list import AttachmentList
 from mailsync.tui.widgets.fields import Checks, Choices, Picker
 from mailsync.tui.widgets.folder_tree import FolderTree
 from mailsync.tui.widgets.keybar import KeyBar
+from mailsync.tui.widgets.message_list import MessageList
 from mailsync.tui.widgets.reader import Reader
+from mailsync.tui.widgets.reading_pane import ReadingPane
 from mailsync.tui.widgets.rows import RowList
+from mailsync.tui.widgets.search_line import QueryInput
 from mailsync.tui.widgets.server import ServerPanel
 from mailsync.tui.widgets.steps_signin import ApplicationStep, LoginStep, PasswordStep
 from mailsync.tui.widgets.topbar import TopBar
@@ -369,7 +374,8 @@ def test_a_defect_is_shown_without_what_variables_hold(builder: Builder, capsys:
 def test_every_binding_has_an_id_a_tooltip_and_no_control_key_of_the_terminal() -> None:
     owners: tuple[Any, ...] = (
         *(MailsyncApp, DashboardScreen, MailScreen, HealthScreen, HelpScreen, FinishingScreen),
-        *(RowList, AccountList, FolderTree, Reader, ServerPanel),
+        *(RowList, AccountList, FolderTree, MessageList, QueryInput, Reader, ReadingPane, AttachmentList, ServerPanel),
+        PromptScreen,
         *(Wizard, Choices, Checks, Picker, PasswordStep, ApplicationStep, LoginStep),
     )
     seen: dict[str, object] = {}

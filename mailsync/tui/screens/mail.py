@@ -1,58 +1,51 @@
-"""The mail screen: folder tree, message list, reading pane; side by side, or one at a time where there is no room."""
+"""The mail screen: folder tree, message list, reading pane; side by side, or one at a time where there is no room.
+
+Above the list, while somebody searches, the line that the search is typed into; the list is then of what it finds.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
-from textual import events, getters
+from textual import events, getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.strip import Strip
+from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
+from mailsync.errors import MailsyncError
 from mailsync.store.dashboard import Folder
 from mailsync.store.database import Store
 from mailsync.tui import wording
+from mailsync.tui.completion import names_in
+from mailsync.tui.matches import NOTHING
 from mailsync.tui.screens.pane import Pane
+from mailsync.tui.screens.prompt import PromptScreen
+from mailsync.tui.searches import Kept, Searches, counted
+from mailsync.tui.sources import FolderSource, SearchSource, scopes_at
 from mailsync.tui.vitals import Vitals
+from mailsync.tui.widgets.attachment_list import AttachmentList
 from mailsync.tui.widgets.folder_tree import FolderTree
-from mailsync.tui.widgets.inked import Inked
 from mailsync.tui.widgets.keybar import KeyBar
+from mailsync.tui.widgets.list_status import ListStatus
 from mailsync.tui.widgets.message_list import MessageList
 from mailsync.tui.widgets.reader import Reader
+from mailsync.tui.widgets.reading_pane import ReadingPane
 from mailsync.tui.widgets.rows import RowList
+from mailsync.tui.widgets.search_line import SearchLine
 from mailsync.tui.widgets.topbar import TopBar
 
 View = Literal["tree", "list", "reader"]
 VIEWS: tuple[View, ...] = ("tree", "list", "reader")
 FOLLOW_SECONDS = 0.15
 """The cursor rests so long before the list, or the reading pane, follows it."""
-
-
-class ListStatus(Inked):
-    """Which folder is shown, where the cursor is in it, how many are unread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._told: tuple[str, int, int, int] = ("", 0, 0, 0)
-
-    def show(self, folder: Folder | None, position: int, count: int) -> None:
-        where = f"{folder.account} / {folder.name}" if folder else ""
-        told = (where, position, count, folder.unread if folder else 0)
-        if told != self._told:
-            self._told = told
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        where, position, count, unread = self._told
-        width = self.size.width
-        place = f"{wording.count(position)}/{wording.count(count)}" if count else ""
-        rest = f" · {wording.count(unread)} unread" if unread else ""
-        line = self.line().gap(1).add(where, "muted", max(0, width - len(place) - len(rest) - 3))
-        return self.finish(line.gap(1).add(place, "plain").add(rest, "accent").strip(width))
+COUNT_SECONDS = 5.0
+COUNT_SHARE = 50
+"""Between two countings of what the saved searches find lie so many seconds, and so many times what one took."""
 
 
 class MailScreen(Pane):
@@ -65,16 +58,34 @@ class MailScreen(Pane):
         Binding("escape", "back", "Back", id="mail.back", tooltip="Back to the list, the folders, the dashboard"),
         Binding("tab", "next_view(1)", "Next part", show=False, id="mail.next", tooltip="Folders, list, message"),
         Binding("shift+tab", "next_view(-1)", "Previous part", show=False, id="mail.previous", tooltip="The other way"),
+        Binding("slash", "search", "Search", key_display="/", id="mail.search", tooltip="Search all mail"),
+        Binding("n", "match(1)", "Next match", show=False, id="mail.match", tooltip="To the next match in the message"),
+        Binding("N", "match(-1)", "Match before", show=False, id="mail.match_before", tooltip="To the match before"),
+        Binding("ctrl+o", "scope", "Where", id="search.scope", tooltip="Search everywhere, the account, the folder"),
+        Binding("ctrl+s", "keep", "Keep", id="search.keep", tooltip="Keep this search, by a name, in the folder tree"),
         Binding("f", "fetch", "Fetch", id="mail.fetch", tooltip="Fetch a message that was left on the server"),
         Binding("y", "copy_id", "Copy id", show=False, id="mail.copy_id", tooltip="Copy the id for `mailsync show`"),
     ]
     folders = getters.query_one("#tree", FolderTree)
     messages = getters.query_one("#list", MessageList)
+    reading = getters.query_one("#reading", ReadingPane)
     reader = getters.query_one("#reader", Reader)
+    search = getters.query_one("#search", SearchLine)
 
-    def __init__(self, store: Store, now: Callable[[], float]) -> None:
+    class SearchesRead(Message):
+        """The searches of the configuration were read, or one was written."""
+
+        def __init__(self, kept: Kept, told: str = "", error: MailsyncError | None = None) -> None:
+            super().__init__()
+            self.kept, self.told, self.error = kept, told, error
+
+    def __init__(self, store: Store, now: Callable[[], float], searches: Searches) -> None:
         super().__init__()
-        self._store, self._now = store, now
+        self._store, self._now, self._searches = store, now, searches
+        self._found: SearchSource | None = None
+        self._before: int | None = None
+        self._counting = False
+        self._count_after = 0.0
         self._folder_id: int | None = None
         self._wanted: int | None = None
         self._follow: Timer | None = None
@@ -85,15 +96,16 @@ class MailScreen(Pane):
         with Horizontal(id="parts"):
             yield FolderTree(id="tree")
             with Vertical(id="list-box"):
+                yield SearchLine(self._now, id="search")
                 yield MessageList(self._store, self._now, id="list")
                 yield ListStatus()
-            yield Reader(self._store, id="reader")
+            yield ReadingPane(self._store, id="reading")
         yield KeyBar()
 
     def on_mount(self) -> None:
         self.folders.border_title = "Folders"
         self.query_one("#list-box").border_title = "Messages"
-        self.reader.border_title = "Message"
+        self.reading.border_title = "Message"
         self.folders.set_notice("no folders yet")
         self.messages.set_notice("no folder yet")
         self.add_class("-view-list")
@@ -119,7 +131,8 @@ class MailScreen(Pane):
 
     def store_changed(self) -> None:
         self.messages.store_changed()
-        self.reader.store_changed()
+        self.reading.store_changed()
+        self._count_searches()
 
     def show_folder(self, folder_id: int) -> None:
         """Show this folder's mail, as soon as the tree knows it."""
@@ -136,7 +149,7 @@ class MailScreen(Pane):
     @property
     def chosen_account(self) -> str | None:
         node = self.folders.selected
-        return node.key[0] if node else None
+        return node.account if node else None
 
     # -- following the cursors ------------------------------------------------------------------------------------
 
@@ -148,17 +161,26 @@ class MailScreen(Pane):
     def _folder(self) -> Folder | None:
         return self._folder_of(self._folder_id)
 
-    def _open(self, folder: Folder | None) -> None:
-        if folder is None or folder.id == self._folder_id:
+    def _open(self, folder: Folder | None, at: int | None = None) -> None:
+        if folder is None or (folder.id == self._folder_id and self._found is None):
             return
+        self._end_search()
         self._folder_id = folder.id
         outgoing = folder.special_use.lower() in ("\\sent", "\\drafts")
-        self.messages.show_folder(folder.id, outgoing=outgoing)
-        self.reader.show_message(None)
+        self.messages.show_source(FolderSource(folder.id, outgoing), at)
+        self.reading.show_message(None)
 
     def _show_status(self) -> None:
-        count = self.messages.count
-        self.query_one(ListStatus).show(self._folder(), self.messages.cursor + 1 if count else 0, count)
+        rows, folder = self.messages, self._folder()
+        count, note = rows.count, [rows.note] if rows.note else []
+        if self._found is not None:
+            threads = [f"{wording.messages(rows.messages)}"] if rows.threaded and count else []
+            taken = [f"{max(1, round(1000 * rows.seconds))} ms"] if not rows.loading_list else []
+            where, note = f"found {self._found.scope.told}", [*threads, *taken, *note]
+        else:
+            where = f"{folder.account} / {folder.name}" if folder else ""
+            note += [f"{wording.count(folder.unread)} unread"] if folder and folder.unread else []
+        self.query_one(ListStatus).show(where, rows.cursor + 1 if count else 0, count, " · ".join(note))
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         if message.rows is self.messages:
@@ -178,20 +200,22 @@ class MailScreen(Pane):
     def _follow_tree(self) -> None:
         self._follow = None
         node = self.folders.selected
-        if node is not None:
+        if node is not None and node.search:
+            self.search.fill(node.search)
+        elif node is not None:
             self._open(node.folder)
 
     def _follow_list(self) -> None:
         self._follow = None
-        if self.reader.display:
-            self.reader.show_message(self.messages.message_id)
+        if self.reading.display:
+            self.reading.show_message(self.messages.message_id)
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if message.rows is self.folders:
             self._follow_tree()
             self.show_view("list")
         elif self.messages.message_id is not None:
-            self.reader.show_message(self.messages.message_id)
+            self.reading.show_message(self.messages.message_id)
             self.show_view("reader")
 
     def on_message_list_shown(self) -> None:
@@ -207,7 +231,7 @@ class MailScreen(Pane):
     # -- the three parts ------------------------------------------------------------------------------------------
 
     def _part(self, view: View) -> Widget:
-        return {"tree": self.folders, "list": self.messages, "reader": self.reader}[view]
+        return {"tree": self.folders, "list": self.messages, "reader": self.reading.front}[view]
 
     @property
     def view(self) -> View:
@@ -230,19 +254,133 @@ class MailScreen(Pane):
                 for each in VIEWS:
                     self.set_class(each == view, f"-view-{each}")
                 if view == "reader":
-                    self.reader.show_message(self.messages.message_id)
+                    self.reading.show_message(self.messages.message_id)
 
     def action_next_view(self, step: int) -> None:
         self.show_view(VIEWS[(VIEWS.index(self.view) + step) % len(VIEWS)])
 
     async def action_back(self) -> None:
         at = VIEWS.index(self.view)
-        if at:
+        if self.search.has_focus_within or (self.search.display and self.view == "list"):
+            self._leave_search()
+        elif at:
             self.show_view(VIEWS[at - 1])
         else:
             await self.run_action("app.show_mode('dashboard')")
 
+    # -- searching ------------------------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Let the person type a search; the present one stands there."""
+        for each in VIEWS:
+            self.set_class(each == "list", f"-view-{each}")
+        if not self.search.display:
+            self._before = self.messages.message_id
+        self.search.open(names_in(self.vitals.snapshot), scopes_at(self._folder()))
+
+    def on_search_line_wanted(self, message: SearchLine.Wanted) -> None:
+        if message.source is None:
+            if message.done:
+                self._leave_search()
+            return
+        self._found = message.source
+        self.query_one("#list-box").border_title = "Found"
+        self.messages.show_source(message.source)
+        self.reading.show_message(None)
+        self.reading.mark(message.source.matches)
+        self.refresh_bindings()
+        if message.done and self.search.has_focus_within:
+            self.show_view("list")
+
+    def on_message_list_refused(self, message: MessageList.Refused) -> None:
+        self.search.complain(message.error)
+
+    def _leave_search(self) -> None:
+        """Back to the folder, and to the message where one was in it."""
+        folder, found = self._folder(), self._found
+        if found is not None:
+            self._open(folder, self._before)
+        self._end_search()
+        if folder is not None:
+            with self.folders.prevent(RowList.Moved):
+                self.folders.select(folder.id)
+        self.show_view("list")
+
+    def _end_search(self) -> None:
+        self._found = None
+        self.search.close()
+        self.query_one("#list-box").border_title = "Messages"
+        self.reading.mark(NOTHING)
+        self.refresh_bindings()
+
+    def action_scope(self) -> None:
+        self.search.widen()
+
+    def action_match(self, step: int) -> None:
+        if self.messages.message_id is None:
+            self.query_one(TopBar).say("Nothing was found")
+        elif not self.reading.display:
+            self.show_view("reader")
+        elif not self.reader.next_match(step):
+            self.query_one(TopBar).say("Nothing of the search is in this view")
+
+    def action_keep(self) -> None:
+        """Ask for a name, and keep the search under it."""
+        text = self.search.text.strip()
+        lead = [(text, "accent"), ("It stands above the folders, and in [searches] of config.toml.", "muted")]
+
+        def under(name: str | None) -> None:
+            if name is not None:
+                self._keep(name, text)
+
+        self.app.push_screen(PromptScreen("Keep this search", "Name", "", lead), under)
+
+    @work(thread=True, group="searches", exit_on_error=False, description="keeping a search")
+    def _keep(self, name: str, text: str) -> None:
+        try:
+            self._searches.save(name, text)
+        except MailsyncError as error:
+            self.post_message(self.SearchesRead(self._searches.read(), "", error))
+        else:
+            self.post_message(self.SearchesRead(self._searches.read(), f"Kept as {name}"))
+
+    def _count_searches(self) -> None:
+        if not self._counting and time.monotonic() >= self._count_after:
+            self._counting = True
+            self._count()
+
+    @work(thread=True, group="searches", exit_on_error=False, description="counting what searches find")
+    def _count(self) -> None:
+        started, kept = time.monotonic(), Kept()
+        try:
+            kept = counted(self._store, self._searches.read(), self._now())
+        finally:
+            now = time.monotonic()
+            self._count_after = now + max(COUNT_SECONDS, COUNT_SHARE * (now - started))
+            self.post_message(self.SearchesRead(kept))
+
+    def on_mail_screen_searches_read(self, message: MailScreen.SearchesRead) -> None:
+        self._counting = False
+        self.search.addresses = message.kept.addresses
+        self.folders.show_searches(message.kept.searches)
+        if message.error is not None:
+            self.show_error(str(message.error), message.error.hint)
+        elif message.told:
+            self.query_one(TopBar).say(message.told)
+
+    def on_attachment_list_told(self, message: AttachmentList.Told) -> None:
+        if message.bad:
+            self.show_error(message.text, message.hint)
+        else:
+            self.query_one(TopBar).say(message.text)
+
+    # -- keys -----------------------------------------------------------------------------------------------------
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "search":
+            return not self.search.has_focus_within
+        if action in ("match", "scope", "keep"):
+            return self._found is not None or (action == "scope" and self.search.has_focus_within)
         if action == "fetch":
             return (True if self.vitals.can_sync else None) if self.messages.withheld else False
         return super().check_action(action, parameters)

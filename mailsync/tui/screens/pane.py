@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from mailsync.tui.asking import Wish
+from mailsync.tui.drawing import clean
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.topbar import TopBar
 
@@ -81,6 +82,11 @@ class Pane(Screen[None]):
 
     def store_changed(self) -> None:
         """Something was committed; called while the pane is seen."""
+
+    def show_error(self, text: str, hint: str) -> None:
+        """Tell what went wrong, and what to try."""
+        told = clean(text[:400]) + (f"\n{clean(hint[:400])}" if hint else "")
+        self.notify(told, severity="error", timeout=10, markup=False)
 
     @property
     def chosen_account(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The tree of accounts and folders beside the message list."""
+"""The tree of saved searches, accounts and folders beside the message list."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from textual.strip import Strip
 from mailsync.store.dashboard import Folder
 from mailsync.tui import wording
 from mailsync.tui.drawing import width_of
+from mailsync.tui.searches import Saved
 from mailsync.tui.states import LABEL, look
-from mailsync.tui.tree import Node, flatten
+from mailsync.tui.tree import SEARCHES, Node, flatten, kept
 from mailsync.tui.widgets.rows import RowList
 
 
 class FolderTree(RowList):
-    """A line an account, and below it a line a folder; lines with children open and close."""
+    """A line an account, and below it a line a folder, above them the searches; lines with children open and close."""
 
     BINDING_GROUP_TITLE = "Folder tree"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,8 +30,15 @@ class FolderTree(RowList):
         super().__init__(id=id)
         self._accounts: Sequence[tuple[str, str]] = ()
         self._folders: Sequence[Folder] = ()
+        self._searches: Sequence[Saved] = ()
         self._folded: set[tuple[str, ...]] = set()
         self._shown: list[Node] = []
+
+    def show_searches(self, searches: Sequence[Saved]) -> None:
+        """Show these saved searches above the accounts; the cursor stays on its line."""
+        if searches != self._searches:
+            self._searches = searches
+            self._rebuild(self._shown[self.cursor].key if self._shown else None)
 
     def show(self, accounts: Sequence[tuple[str, str]], folders: Sequence[Folder]) -> None:
         """Show these accounts, as (name, state), with their folders; the cursor stays on its line."""
@@ -59,7 +67,8 @@ class FolderTree(RowList):
         return next((node.folder for node in self._shown if node.folder is not None), None)
 
     def _rebuild(self, key: tuple[str, ...] | None) -> None:
-        nodes = flatten([name for name, _ in self._accounts], self._folders, self._folded)
+        accounts = [name for name, _ in self._accounts]
+        nodes = [*kept(self._searches, self._folded), *flatten(accounts, self._folders, self._folded)]
         self._shown = nodes
         self.set_rows(len(nodes))
         places = [place for place, node in enumerate(nodes) if node.key == key]
@@ -85,7 +94,7 @@ class FolderTree(RowList):
     def action_choose(self) -> None:
         """Open a folder; a line that is only a name opens or closes."""
         node = self.selected
-        if node is not None and node.folder is None:
+        if node is not None and node.folder is None and not node.search:
             (self.action_fold if node.open else self.action_unfold)()
         else:
             super().action_choose()
@@ -95,7 +104,9 @@ class FolderTree(RowList):
         line = self.line()
         label = node.folder is not None and node.folder.virtual
         branch = ("▾ " if node.open else "▸ ") if node.has_children else f"{LABEL} " if label else "  "
-        if node.depth == 0:
+        if node.key == SEARCHES:
+            line.add(branch, "muted").add("/ ", "key")
+        elif node.depth == 0:
             style = look(dict(self._accounts).get(node.label, "disconnected"))
             line.add(branch, "muted").add(f"{style.glyph} ", style.ink)
         else:
@@ -105,6 +116,7 @@ class FolderTree(RowList):
             unread = f"{unread} ◐".strip()
         if node.folder is not None and node.folder.error:
             unread = f"{unread} ✕".strip()
-        ink = "strong" if node.unread or node.depth == 0 else "plain" if node.folder else "muted"
+        known = node.folder is not None or bool(node.search)
+        ink = "strong" if node.unread or node.depth == 0 else "plain" if known else "muted"
         line.add(node.label, ink, max(1, width - line.width - width_of(unread) - 1))
         return [line.gap(1).add(unread, "accent").strip(width)]

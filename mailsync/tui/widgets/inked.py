@@ -6,7 +6,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mailsync.tui.drawing import INKS, Line
+from mailsync.tui.drawing import GROUNDED, INKS, Line
 
 
 class Inked(Widget):
@@ -20,11 +20,14 @@ class Inked(Widget):
         self._ground: Style | None = None
 
     def ink(self, name: str) -> Style:
-        """The style of an ink, without a background so that a cursor line can put its own below."""
+        """The style of an ink, as a rule without a background, so that a cursor line can put its own below."""
         style = self._inks.get(name)
         if style is None:
             full = self.get_component_rich_style(f"ink--{name}")
-            style = self._inks[name] = Style(color=full.color, bold=full.bold, italic=full.italic)
+            style = Style(color=full.color, bold=full.bold, italic=full.italic, underline=full.underline)
+            if name in GROUNDED:
+                style += Style(bgcolor=full.bgcolor)
+            self._inks[name] = style
         return style
 
     def line(self) -> Line:
