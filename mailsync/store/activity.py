@@ -18,7 +18,7 @@ _COLUMNS = "seq, at, account, folder, type, count, bytes, uids, detail"
 @record(frozen=True)
 class Entry:
     """One happening. `type`: new, flags, removed, folder_added, folder_removed, error, state, note, doubt
-    (an answer of the server's that was not believed before a second one).
+    (an answer of the server's that was not believed before a second one), quarantined, released, discarded.
 
     `uids` is a sequence set ("4:7,9") of the messages it is about, `bytes` their raw size.
     """

@@ -22,9 +22,10 @@ from mailsync.config.load import load_config
 from mailsync.demo.server import DemoServer, write_demo_config
 from mailsync.engine.engine import Engine
 from mailsync.model import AccountState
+from mailsync.pipeline import versions
 from mailsync.privacy.consent import SCOPES
 from mailsync.privacy.log import FILE_NAME
-from mailsync.store import accounts, connections, consents, folders, health, jobs
+from mailsync.store import accounts, connections, consents, folders, health, jobs, quarantine
 from mailsync.store.database import Store
 from mailsync.tui import app as app_module
 from mailsync.tui.app import MailsyncApp
@@ -44,6 +45,7 @@ SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
     ("narrow", (80, 24), ()),
     ("help", (110, 36), ("question_mark",)),
     ("account-add", (100, 30), ("a", *"ada@example.org", "enter")),
+    ("quarantine", (150, 42), ("4", "j")),
 )
 
 
@@ -94,6 +96,22 @@ def as_watching(store: Store, names: list[tuple[str, str]]) -> None:
             at += timedelta(seconds=3)
 
 
+def set_aside(connection: sqlite3.Connection) -> None:
+    """Three messages that failed: one that the server does not give, one that is tried again, one no more by itself."""
+    at = NOW.timestamp() - 86400
+    rows = connection.execute(
+        """SELECT m.folder_id, m.uid, m.content_id, f.account_id, f.uidvalidity FROM messages m
+           JOIN folders f ON f.id = m.folder_id ORDER BY m.id LIMIT 9"""
+    ).fetchall()
+    for _ in range(3):
+        quarantine.failed(connection, [(rows[4][2], "it took more than two seconds")], versions.INDEX, at + 86300)
+    for hour in range(quarantine.ATTEMPTS):
+        quarantine.failed(connection, [(rows[8][2], "its parser ended (-11)")], versions.INDEX, at + 3600 * hour)
+    folder, uid, _, account, uidvalidity = rows[0]
+    told = "the server answered OK and gave nothing for this message"
+    quarantine.add(connection, account, folder, uidvalidity, [uid], quarantine.FETCH, told, at + 86400)
+
+
 def connected(connection: sqlite3.Connection, name: str) -> None:
     """One connection that watches, and one that has just synced."""
     for purpose, state, folder, received in (("watch", "idle", "INBOX", 4_213), ("sync", "selected", "Sent", 182_344)):
@@ -140,6 +158,8 @@ def steady() -> None:
 async def draw(store: Store, names: list[tuple[str, str]]) -> None:
     moment = NOW.timestamp() + 95
     for name, size, keys in SHOTS:
+        if name == "quarantine":  # the last, since the others show a mirror in good order
+            store.write(set_aside).result()
         way = entrance(store.path.parent, store, known_servers())
         app = MailsyncApp(store, accounts=names, engine=Running(), entrance=way, pid=4711, clock=lambda: moment)
         async with app.run_test(size=size) as pilot:

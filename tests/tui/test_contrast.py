@@ -86,7 +86,7 @@ def test_every_text_can_be_read(builder: Builder) -> None:
         async with app.run_test(size=(160, 48)) as pilot:
             await settle(pilot)
             found.update(faint(app))
-            for keys in (("tab",), ("2",), ("j", "enter"), ("tab",)):
+            for keys in (("tab",), ("2",), ("j", "enter"), ("tab",), ("4",), ("v",)):
                 await pilot.press(*keys)
                 await settle(pilot)
                 found.update(faint(app))

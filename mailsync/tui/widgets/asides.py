@@ -26,9 +26,9 @@ REST_SECONDS = 0.15
 """For the cursor to stay before a message is read: each is parsed by a process of its own."""
 COLUMNS = (
     Column("when", "", 8, keep=60),
-    Column("where", "", 18, keep=90, share=True),
+    Column("where", "", 16, keep=90, share=True),
     Column("stage", "", 8, keep=80),
-    Column("error", "", 24, keep=100, share=True),
+    Column("error", "", 22, keep=100, share=True),
     Column("attempts", "", 4, keep=65, align="right"),
     Column("next", "", 10, keep=70, align="right"),
 )

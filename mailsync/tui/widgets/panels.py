@@ -228,6 +228,10 @@ def _told(entry: Entry) -> tuple[str, str, str]:
             return "+", "good", "folder added"
         case "folder_removed":
             return "-", "warning", "folder removed"
+        case "quarantined":
+            return "✕", "warning", f"{number} {entry.detail}"
+        case "released" | "discarded":
+            return "✓" if entry.type == "released" else "·", "muted", f"{number} {entry.detail}"
         case "error":
             return "✕", "bad", entry.detail
         case "state":
