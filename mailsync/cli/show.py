@@ -35,16 +35,22 @@ def show(
     text: Annotated[bool, typer.Option("--text", help="The text alone.")] = False,
     html: Annotated[bool, typer.Option("--html", help="The HTML part as it is.")] = False,
     structure: Annotated[bool, typer.Option("--structure", help="The tree of its MIME parts.")] = False,
+    elements: Annotated[
+        bool, typer.Option("--elements", help="Its text in typed pieces, and its relations to others.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """One message: the usual headers, the attachments and the text, or what an option asks for.
 
     It is reading, so it needs email_read; --raw too, although attachments lie in those bytes: they are not taken out.
     """
-    if sum((raw, headers, text, html, structure)) > 1:
-        raise UsageError("--raw, --headers, --text, --html and --structure exclude each other", hint="use one of them")
+    if sum((raw, headers, text, html, structure, elements)) > 1:
+        told = "--raw, --headers, --text, --html, --structure and --elements exclude each other"
+        raise UsageError(told, hint="use one of them")
     if as_json and (raw or headers or text or html):
-        raise UsageError("--json holds the headers and the text", hint="use it alone, or with --structure")
+        raise UsageError(
+            "--json holds the headers and the text", hint="use it alone, or with --structure or --elements"
+        )
     shared = context.of(ctx)
     message, content = load(shared, message_id)
     if raw:
@@ -57,6 +63,8 @@ def show(
     parsed = parse(content)
     if structure:
         _structure(message, content, parsed, as_json)
+    elif elements:
+        _elements(shared, message, content, parsed, as_json)
     elif as_json:
         output.emit(document(message, content, parsed, _duplicates(shared, message)))
     elif headers:
@@ -141,6 +149,38 @@ def _structure(message: StoredMessage, content: bytes, parsed: ParsedMessage, as
     for line in structure.lines(nodes):
         output.say(line)
     _say_cut(parsed)
+
+
+def _elements(shared: Context, message: StoredMessage, content: bytes, parsed: ParsedMessage, as_json: bool) -> None:
+    from mailsync.pipeline import attachments, elements
+    from mailsync.store import threads
+
+    builder = shared.config.pipeline.elements
+    rows = attachments.rows(content, parsed)
+    found = elements.build(content, parsed, rows, builder)
+    with shared.store().read() as connection:
+        thread = threads.of_message(connection, message.id)
+    digest = (message.digest or b"").hex()
+    triples = elements.relations(parsed, rows, found, digest, threads.name(thread) if thread else None)
+    if as_json:
+        output.emit(
+            {
+                "id": str(message.id),
+                "builder": builder,
+                "elements": [
+                    {"type": one.type, "element_id": one.id, "text": one.text, "metadata": one.metadata}
+                    for one in found
+                ],
+                "relations": [triple._asdict() for triple in triples],
+            }
+        )
+        return
+    for one in found:
+        output.say(f"{one.type} {one.id}")
+        for line in (one.text or "(unnamed)").split("\n"):
+            output.say(f"    {line}")
+    for triple in triples:
+        output.say(f"{triple.predicate} {triple.object}")
 
 
 def document(message: StoredMessage, content: bytes, parsed: ParsedMessage, duplicates: Duplicates) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def problems(config: Config) -> Iterator[Problem]:
         if name == TOKEN_KEY:
             yield Problem(("accounts", name), ": not an account name", "in the keyring, the key of tokens is called so")
     yield from _searches(config)
+    if config.pipeline.elements == "unstructured":
+        yield from _unstructured()
     for key in _set_keys(config.http):
         yield Problem(("http", key), f": the HTTP interface {UNSUPPORTED}")
     if config.sinks:
@@ -62,6 +64,18 @@ def _searches(config: Config) -> Iterator[Problem]:
             parse(query)
         except QueryError as error:
             yield Problem(("searches", name), f": {error}", error.hint)
+
+
+def _unstructured() -> Iterator[Problem]:
+    from importlib.util import find_spec
+
+    where = ("pipeline", "elements")
+    if lacking := [name for name in ("unstructured", "dateutil") if find_spec(name) is None]:
+        hint = "run: pip install 'mailsync[unstructured]', or leave elements out"
+        yield Problem(where, f": the package {' and '.join(lacking)} is not installed", hint)
+    elif find_spec("en_core_web_sm") is None:
+        hint = "run: python -m spacy download en_core_web_sm; mailsync fetches nothing from the network for a message"
+        yield Problem(where, ": unstructured lacks its model of English", hint)
 
 
 def _account(account: AccountConfig) -> Iterator[Problem]:

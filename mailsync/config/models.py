@@ -77,6 +77,13 @@ class StoreConfig(Table):
     """Seconds for which the content of messages that are gone from the server is kept."""
 
 
+class PipelineConfig(Table):
+    """`[pipeline]`"""
+
+    elements: Literal["builtin", "unstructured"] = "builtin"
+    """Who makes the elements of a message: mailsync, or the package `unstructured` where it is installed."""
+
+
 class FoldersConfig(Table):
     """`[accounts.NAME.folders]`: see `selection.is_selected`."""
 
@@ -253,6 +260,8 @@ class Config(Table):
     accounts: dict[str, AccountConfig] = {}
     """By name, in the order of the file."""
     store: StoreConfig = Field(default_factory=StoreConfig)
+    pipeline: PipelineConfig = Field(default_factory=PipelineConfig)
+    """What is made of messages."""
     searches: dict[str, Annotated[str, Field(max_length=10_000)]] = {}
     """`[searches]`: queries in the language of `search` by the name they are asked for with, as `@name`."""
     http: HttpConfig = Field(default_factory=HttpConfig)

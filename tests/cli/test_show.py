@@ -132,6 +132,26 @@ def test_structure(mirrored: CommandLine) -> None:
     }
 
 
+def test_elements(mirrored: CommandLine) -> None:
+    out = mirrored("show", "1", "--elements").out
+    assert "\x1b" not in out
+    assert "NarrativeText " in out
+    assert "\n    Hallo\ufffd du\n" in out
+    assert "sent_by mailto:j@example.org\n" in out
+    document = mirrored("show", "1", "--elements", "--json").json
+    assert (document["id"], document["builder"]) == ("1", "builtin")
+    assert [one["type"] for one in document["elements"]] == ["Title", "NarrativeText", "Attachment"]
+    assert document["elements"][2]["metadata"]["sha256"] == hashlib.sha256(b"%PDF").hexdigest()
+    assert len(document["elements"][0]["element_id"]) == 32
+    relation = {"subject": "mid:1@example.org", "predicate": "sent_to", "object": "mailto:me@example.com"}
+    assert relation in document["relations"]
+    with contextlib.closing(Store.open(mirrored.data)) as store:
+        fill(store, [])
+    thread = mirrored("thread", "1", "--json").json["thread_id"]
+    told = mirrored("show", "1", "--elements", "--json").json["relations"]
+    assert [one["object"] for one in told if one["predicate"] == "in_thread"] == [f"thread:{thread}"]
+
+
 def test_the_same_message_elsewhere_and_what_it_invites_to(mirrored: CommandLine) -> None:
     invitation = (
         b"Message-ID: <1@example.org>\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n"

@@ -256,3 +256,17 @@ def test_where_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("MAILSYNC_DATA_DIR", "")
     assert config_path().parts[-2:] == ("mailsync", "config.toml")
     assert data_dir().name == "mailsync"
+
+
+def test_a_package_that_was_chosen_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = WORK + '[pipeline]\nelements = "unstructured"\n'
+    absent = {"unstructured", "en_core_web_sm"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in absent else object())
+    assert refused(tmp_path, text) == (
+        "config.toml:5: pipeline.elements: the package unstructured is not installed | "
+        "run: pip install 'mailsync[unstructured]', or leave elements out"
+    )
+    absent.remove("unstructured")
+    assert "spacy download en_core_web_sm" in refused(tmp_path, text)
+    absent.clear()
+    assert loaded(tmp_path, text).pipeline.elements == "unstructured"
