@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING
 
 from mailsync.errors import CommandRefused, Interrupted, MailsyncError, ProtocolError, Unreachable
 from mailsync.imap import namespace
-from mailsync.imap.changing.append import Appended, Letter, append, append_limit, can_be_sent
+from mailsync.imap.changing.append import (
+    Appended,
+    Letter,
+    append,
+    append_limit,
+    append_together,
+    can_be_sent,
+    together,
+)
 from mailsync.imap.changing.create import create, subscribe
 from mailsync.imap.changing.select import select
 from mailsync.imap.mailboxes import Mailbox
 from mailsync.imap.names import decode_name, encode_name
 from mailsync.imap.session import Session
-from mailsync.imap.uidset import UidSet
+from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.model import Flag, flag_names
 from mailsync.record import record, replace
 from mailsync.store import audit, restorable, restores
@@ -55,6 +63,7 @@ class Putting:
 
     async def run(self) -> None:
         job = self.job
+        job.together = job.together and self.session.offers("MULTIAPPEND")
         frozen = await self.store.aread(lambda connection: restores.get(connection, job.restore_id))
         target: Target | None = None
         for folder in frozen.folders:
@@ -210,7 +219,7 @@ class Putting:
         told: dict[int, Appended] = {}
         refused: list[Item] = []
         try:
-            await append(self.session, box.raw_name, letters, told, careful=job.careful)
+            await self._append(box, batch, letters, told)
         except (Unreachable, ProtocolError):
             for at, item in enumerate(batch):
                 if at not in told:
@@ -231,6 +240,28 @@ class Putting:
             job.answered += len(told)
             await self._note(box, batch, answered, left_out)
         return refused
+
+    async def _append(
+        self, box: Mailbox, batch: Sequence[Item], letters: Sequence[Letter], told: dict[int, Appended]
+    ) -> None:
+        """Send a batch, in one command where that goes; `told` gains what was said of each, by its place."""
+        job, session = self.job, self.session
+        if job.together and together(session, letters):
+            answers = await append_together(session, box.raw_name, letters)
+            if answers is not None:
+                told.update(enumerate(answers))
+                return
+            # None was taken, by the RFC; whether that is so is soon seen.
+            found = await present.learn(session, self.store, box, batch, EMPTY) if self.uidnext is not None else {}
+            for at, item in enumerate(batch):
+                if item.number in found:
+                    told[at] = Appended(True, box.uidvalidity, found[item.number])
+        rest = [at for at in range(len(batch)) if at not in told]
+        said: dict[int, Appended] = {}
+        try:
+            await append(session, box.raw_name, [letters[at] for at in rest], said, careful=job.careful)
+        finally:
+            told |= {rest[at]: answer for at, answer in said.items()}
 
     def _unfit(self, item: Item, raw: bytes | None, limit: int | None) -> str:
         """Why a message cannot be sent at all, "" if it can."""

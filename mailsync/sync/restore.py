@@ -46,6 +46,8 @@ class Restoration:
     """The store, but nothing is written without consent to change the mailbox at that very moment."""
     done: int = field(default=0, init=False)
     failed: int = field(default=0, init=False)
+    together: bool = field(default=True, init=False)
+    """A batch may go in one command."""
     careful: bool = field(default=False, init=False)
     """The server has misunderstood a literal that did not wait."""
     answered: int = field(default=0, init=False)
@@ -128,7 +130,8 @@ class Restoration:
                 if isinstance(error, Throttled):
                     await self.mirror.note_failure(error)
                     raise
-                self.careful = self.careful or isinstance(error, ProtocolError)
+                if isinstance(error, ProtocolError):  # the simpler way
+                    self.careful, self.together = self.careful or not self.together, False
                 losses = 0 if self.answered > before else losses + 1
                 if losses >= LOSSES:
                     raise

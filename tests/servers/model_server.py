@@ -253,20 +253,21 @@ class ModelServer(ScriptedServer):
         return f"* VANISHED (EARLIER) {gone}\r\n".encode() if gone else b""
 
     def _append(self, command: Command) -> str:
-        """Store a message (RFC 3501 section 6.3.11); the text of the OK."""
-        name, *options, raw = command.words()
+        """Store messages (RFC 3501 section 6.3.11, RFC 3502); the text of the OK."""
+        name, *words = command.words()
         assert isinstance(name, bytes)
-        assert isinstance(raw, bytes)
-        flags = next((one for one in options if isinstance(one, list)), [])
-        date = next((one for one in options if isinstance(one, bytes)), None)
-        names = [flag.decode() for flag in flags if isinstance(flag, bytes)]
         folder = _decoded(name)
-        uid = self.mail.append(folder, raw, names, parse_date(date.decode()) if date else None)
-        return (
-            f"[APPENDUID {self.mail.folders[folder].uidvalidity} {uid}] taken"
-            if "UIDPLUS" in self.offered()
-            else "taken"
-        )
+        uids, flags, date = [], list[str](), None
+        for word in words:
+            if isinstance(word, list):
+                flags = [flag.decode() for flag in word if isinstance(flag, bytes)]
+            elif any(word is literal for literal in command.literals):
+                uids.append(self.mail.append(folder, word, flags, date))
+                flags, date = [], None
+            else:
+                date = parse_date(word.decode())
+        told = f"[APPENDUID {self.mail.folders[folder].uidvalidity} {UidSet.from_uids(uids)}] "
+        return f"{told if 'UIDPLUS' in self.offered() else ''}taken"
 
     # -- messages ----------------------------------------------------------------------------------------------
 

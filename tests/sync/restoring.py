@@ -10,10 +10,13 @@ from typing import Any
 from mailsync.engine import restoring
 from mailsync.engine.restoring import Wish
 from mailsync.jobs.worker import Outcome
+from mailsync.model import JobStatus
 from mailsync.privacy.consent import SCOPES
-from mailsync.store import consents, jobs, restores
+from mailsync.privacy.secret import Password
+from mailsync.store import accounts, consents, jobs, restores
 from mailsync.store.restores import Frozen
-from tests.sync.rig import ACCOUNT, Rig
+from mailsync.sync.account import AccountMirror
+from tests.sync.rig import ACCOUNT, Rig, account_config
 
 
 def consent(rig: Rig, *accounts: str) -> None:
@@ -26,10 +29,19 @@ def consent(rig: Rig, *accounts: str) -> None:
     rig.store.write(write).result()
 
 
-def frozen(rig: Rig, **wish: Any) -> Frozen:
-    """A list to the account of the rig."""
-    named = [(ACCOUNT, rig.mirror.config.email)]
-    return rig.store.write(lambda connection: restoring.freeze(connection, named, Wish(ACCOUNT, **wish))).result()
+def another(rig: Rig, port: int, user: str, password: str, name: str = "new") -> AccountMirror:
+    """A second account in the store of the rig, with every consent."""
+    named = [(ACCOUNT, rig.mirror.config.email), (name, f"{user}@example.org")]
+    account_id = rig.store.write(lambda connection: accounts.ensure(connection, named)[name]).result()
+    consent(rig, name)
+    config = account_config(port, user)
+    return AccountMirror(rig.store, name, account_id, config, lambda renew: Password(password), time.time)
+
+
+def frozen(rig: Rig, to: AccountMirror, **wish: Any) -> Frozen:
+    """A list, of all accounts where the wish names none."""
+    named = [(one.name, one.config.email) for one in {rig.mirror.name: rig.mirror, to.name: to}.values()]
+    return rig.store.write(lambda connection: restoring.freeze(connection, named, Wish(to.name, **wish))).result()
 
 
 def submitted(rig: Rig, one: Frozen, *, approved: bool = True) -> jobs.Job:
@@ -45,11 +57,20 @@ def submitted(rig: Rig, one: Frozen, *, approved: bool = True) -> jobs.Job:
 
 
 async def outcome(
-    rig: Rig, *, approved: bool = True, stopping: Callable[[], bool] = lambda: False, **wish: Any
+    rig: Rig,
+    *,
+    to: AccountMirror | None = None,
+    approved: bool = True,
+    stopping: Callable[[], bool] = lambda: False,
+    **wish: Any,
 ) -> Outcome:
-    """Freeze, approve, carry out."""
-    job = submitted(rig, frozen(rig, **wish), approved=approved)
-    return await restoring.restored(rig.mirror, job, stopping)
+    """Freeze, approve, carry out; to the account of the rig unless told."""
+    target = to or rig.mirror
+    job = submitted(rig, frozen(rig, target, **wish), approved=approved)
+    told = await restoring.restored(target, job, stopping)
+    status: JobStatus = "completed" if told.ok else "failed"
+    rig.store.write(lambda connection: jobs.finish(connection, job.id, status, time.time())).result()
+    return told
 
 
 async def restored(rig: Rig, **wish: Any) -> tuple[int, int, int]:

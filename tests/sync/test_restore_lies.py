@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mailsync.store import consents
 from mailsync.sync import putting, restore
-from tests.servers.lies import refused, without
+from tests.servers.lies import offering, refused, without
 from tests.servers.model_server import ModelServer
 from tests.servers.proxy import FaultProxy, Faults
 from tests.servers.scripted import Command, Link
@@ -134,6 +135,11 @@ def tears(server: ModelServer) -> None:
 HARMLESS: dict[str, Tell] = {
     "honest": nothing,
     "no UIDPLUS": without("UIDPLUS"),
+    "MULTIAPPEND": offering("MULTIAPPEND"),
+    "MULTIAPPEND, no UIDPLUS": offering("MULTIAPPEND", without("UIDPLUS")),
+    "MULTIAPPEND, OK lost": offering("MULTIAPPEND", once("APPEND", takes_and_hangs_up, at=1)),
+    "MULTIAPPEND, refused as a whole": offering("MULTIAPPEND", once("APPEND", says("NO one of them"), at=1)),
+    "MULTIAPPEND, misunderstood": offering("MULTIAPPEND", once("APPEND", says("BAD what"), at=1)),
     "no LITERAL+": without("LITERAL+"),
     "neither": without("LITERAL+ UIDPLUS ESEARCH"),
     "LITERAL-": lambda server: setattr(server, "capabilities", server.capabilities.replace("LITERAL+", "LITERAL-")),
@@ -160,13 +166,38 @@ async def test_each_message_is_there_once(name: str, tmp_path: Path) -> None:
         assert contents(server) == before
 
 
+async def test_a_server_that_keeps_half_of_what_it_refuses(tmp_path: Path) -> None:
+    """It may not (RFC 3502); nothing is doubled all the same."""
+    with ModelServer() as server, Rig(tmp_path, server.port) as rig:
+        before = await emptied(server, rig)
+
+        def half(server: ModelServer, link: Link, command: Command) -> bool:
+            whole = server.mail.append
+            left = [10]
+
+            def some(*values: Any, **more: Any) -> int:
+                left[0] -= 1
+                return whole(*values, **more) if left[0] >= 0 else 1
+
+            server.mail.append = some  # type: ignore[method-assign]
+            server._append(command)
+            server.mail.append = whole  # type: ignore[method-assign]
+            link.say(command.tag.encode() + b" NO not all of them\r\n")
+            return False
+
+        offering("MULTIAPPEND", once("APPEND", half, at=1))(server)
+        await rig.mirror.close()
+        assert await restored(rig) == (COUNT + 1, 0, 0)
+        assert contents(server) == before
+
+
 async def test_a_line_that_is_cut_again_and_again(tmp_path: Path) -> None:
     with ModelServer() as server, FaultProxy(server.port) as proxy, Rig(tmp_path, proxy.port) as rig:
         before = await emptied(server, rig)
         await rig.mirror.close()
         dice = random.Random(5)
         total = 0
-        for _ in range(15):
+        for _ in range(8):
             proxy.faults = Faults(cut_after=dice.randrange(1200, 4000), reset=dice.random() < 0.5)
             total += (await restored(rig))[0]
         proxy.faults = Faults()

@@ -2,7 +2,8 @@
 
 A literal waits for the server's go-ahead unless LITERAL+ is offered, or LITERAL- and it is short (RFC 7888); a long one
 always waits, so that a server that will not have it says so before it is sent. UIDs come with UIDPLUS (RFC 4315).
-MULTIAPPEND (RFC 3502) is not used: with it one message that is refused takes the others with it.
+Several messages in one command (MULTIAPPEND, RFC 3502) are one transaction, and much faster where each costs one: all are
+taken or none, so where one is refused they have to go one by one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mailsync.imap.encode import LITERAL_MINUS_LIMIT, begin_parts, mailbox, rend
 from mailsync.imap.line import NOT_THROTTLED, Line
 from mailsync.imap.protocol import Pending
 from mailsync.imap.responses import Response, StatusEntry, Tagged
+from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.privacy import readonly
 from mailsync.record import record
 from mailsync.text import safe_text
@@ -123,6 +125,78 @@ async def append(
         raise run.pause
 
 
+def together(line: Line, letters: Sequence[Letter]) -> bool:
+    """Whether `append_together` can be used for these."""
+    free = all(0 < len(letter.raw) <= FREE_BYTES for letter in letters)
+    return len(letters) > 1 and free and line.offers("MULTIAPPEND") and line.offers("LITERAL+")
+
+
+async def append_together(line: Line, raw_name: bytes, letters: Sequence[Letter]) -> list[Appended] | None:
+    """Append `letters` by one command; what the server says of each, None when it takes none of them.
+
+    Raises Throttled; ConnectionLost and the like when nobody knows; ProtocolError, with the connection closed, when the
+    server does not understand it.
+    """
+    readonly.require()
+    first, *rest = (_about(letter, free=True) for letter in letters)
+    try:
+        parts = [b"APPEND ", mailbox(raw_name), first]
+        pending = begin_parts(line.protocol, "APPEND", parts, line.capabilities)
+        await _pour(line, letters[0].raw)
+        for about, letter in zip(rest, letters[1:], strict=True):
+            line.protocol.write(about + b"\r\n")
+            await _pour(line, letter.raw)
+        line.protocol.write(b"\r\n")
+        answer = await line.protocol.finish(pending)
+    except BaseException as error:
+        if line.closed is None:
+            line.fail(error if isinstance(error, MailsyncError) else ConnectionLost("APPEND was left before its end"))
+        raise
+    if answer.status == "BAD":
+        raise line.fail(ProtocolError(f"the server does not understand APPEND: {safe_text(answer.text, 200)}"))
+    said = _judged(answer)
+    if not said.accepted:
+        return None
+    uids = _uids(answer)
+    if len(uids) != len(letters):
+        return [Appended(True, said.uidvalidity) for _ in letters]
+    return [Appended(True, said.uidvalidity, uid) for uid in uids]
+
+
+def _about(letter: Letter, *, free: bool) -> bytes:
+    """What precedes the bytes of a message: flags, date, the announcement of its literal."""
+    flags = f" ({' '.join(letter.flags)})".encode() if letter.flags else b""
+    date = date_time(letter.internaldate) if letter.internaldate is not None else b""
+    return b"%s%s {%d%s}" % (flags, b" " + date if date else b"", len(letter.raw), b"+" if free else b"")
+
+
+def _uids(answer: Tagged) -> UidSet:
+    """The UIDs that a server tells of what it has taken; they count up in the order of the messages."""
+    if answer.code is None or answer.code.name != "APPENDUID":
+        return EMPTY
+    try:
+        return answer.code.uid_set(1)
+    except ValueError:
+        return EMPTY
+
+
+def _judged(answer: Tagged) -> Appended:
+    code = answer.code
+    name = code.name if code is not None else ""
+    if answer.status == "OK":
+        uids = _uids(answer)
+        return Appended(
+            True, code.number() if code is not None and uids else None, uids.min if len(uids) == 1 else None
+        )
+    if (error := no_mailbox(answer)) is not None:
+        raise error
+    seconds = throttle.hint(answer.text, None if name in _ONE_MESSAGE else name or None)
+    if seconds is not None and name not in NOT_THROTTLED:
+        raise Throttled(f"the server asks us to slow down: {safe_text(answer.text, 200)}", resume_after=seconds)
+    why = f"[{name}] {answer.text}" if name else answer.text
+    return Appended(False, code=name, why=safe_text(why, 200) or "refused without a reason")
+
+
 def _goes_free(line: Line, length: int) -> bool:
     """The literal may be sent without a go-ahead."""
     if line.offers("LITERAL+"):
@@ -143,10 +217,7 @@ class _Run:
     async def send(self, number: int, letter: Letter, *, free: bool) -> None:
         """One message on its way; its answer is settled later, at once where it was refused before it was sent."""
         line = self.line
-        flags = f" ({' '.join(letter.flags)})".encode() if letter.flags else b""
-        date = date_time(letter.internaldate) if letter.internaldate is not None else b""
-        tail = b"%s%s {%d%s}" % (flags, b" " + date if date else b"", len(letter.raw), b"+" if free else b"")
-        first, *rest = render([b"APPEND ", mailbox(self.raw_name), tail], line.capabilities)
+        first, *rest = render([b"APPEND ", mailbox(self.raw_name), _about(letter, free=free)], line.capabilities)
         go = asyncio.Event()
 
         def go_ahead(text: bytes) -> None:
@@ -162,6 +233,7 @@ class _Run:
             line.protocol.write(segment + b"\r\n")
         if free or await _may_go_on(go, pending):
             await _pour(line, letter.raw)
+            line.protocol.write(b"\r\n")
 
     async def settle(self) -> None:
         """The answer to what was sent first."""
@@ -171,28 +243,9 @@ class _Run:
             # Whoever does not understand the command may take the message for more commands.
             raise self.line.fail(ProtocolError(f"the server does not understand APPEND: {safe_text(answer.text, 200)}"))
         try:
-            self.told[number] = self._judged(answer)
+            self.told[number] = _judged(answer)
         except Throttled as error:
             self.pause = self.pause or error
-
-    def _judged(self, answer: Tagged) -> Appended:
-        code = answer.code
-        if answer.status == "OK":
-            if code is None or code.name != "APPENDUID":
-                return Appended(True)
-            try:
-                uids = code.uid_set(1)
-            except ValueError:
-                return Appended(True)
-            return Appended(True, code.number(), uids.min if len(uids) == 1 else None)
-        name = code.name if code is not None else ""
-        if (error := no_mailbox(answer)) is not None:
-            raise error
-        seconds = throttle.hint(answer.text, None if name in _ONE_MESSAGE else name or None)
-        if seconds is not None and name not in NOT_THROTTLED:
-            raise Throttled(f"the server asks us to slow down: {safe_text(answer.text, 200)}", resume_after=seconds)
-        why = f"[{name}] {answer.text}" if name else answer.text
-        return Appended(False, code=name, why=safe_text(why, 200) or "refused without a reason")
 
 
 async def _may_go_on(go: asyncio.Event, pending: Pending) -> bool:
@@ -207,7 +260,7 @@ async def _may_go_on(go: asyncio.Event, pending: Pending) -> bool:
 
 
 async def _pour(line: Line, raw: bytes) -> None:
-    """Send a literal and the end of its command as fast as the line takes it; it may take longer than silence may."""
+    """Send a literal as fast as the line takes it; that may take longer than a silence may."""
     protocol = line.protocol
     loop = protocol.loop
     protocol.sending = True
@@ -225,7 +278,6 @@ async def _pour(line: Line, raw: bytes) -> None:
                 left = now_left
             if protocol.closed is not None:
                 raise protocol.closed
-        protocol.write(b"\r\n")
     finally:
         protocol.sending = False
         protocol.last_received = loop.time()
