@@ -2,6 +2,7 @@
 
     thread_nodes     a message id, or a thread of a server, as a number -> the thread it belongs to
     thread_subjects  what a document offers (even) and demands (odd) by its subject -> the document
+    thread_hints     contents of which a server told something after their documents were made
 
 A document that touches several threads makes them one, under the id of the largest: what changes its thread id does so
 in one at least twice as large, so that n messages are never moved more than n log n times.
