@@ -43,7 +43,8 @@ def ask(
     the queue in place of `kind` and `params`. Interrupted (KeyboardInterrupt), the job is cancelled and the interrupt
     goes on.
     """
-    engine = _embed(config, store, data_dir)
+    indexes = kind in INDEXED and not params.get("dry_run")
+    engine = _embed(config, store, data_dir, indexes)
     committed = threading.Event()
     store.subscribe(committed.set)
     try:
@@ -64,7 +65,7 @@ def ask(
                 if time.monotonic() - looked > OWNER_SECONDS:
                     looked = time.monotonic()
                     if engine is None and owner(data_dir) is None:
-                        engine = _embed(config, store, data_dir)
+                        engine = _embed(config, store, data_dir, indexes)
                     elif engine is not None and not engine.running:
                         raise engine.failure
                 each()
@@ -75,7 +76,7 @@ def ask(
             raise
         if job is None:
             raise MailsyncError("the job was removed while it waited")
-        if engine is not None and kind in INDEXED and not params.get("dry_run"):
+        if engine is not None and indexes:
             indexed = engine.index()
             while not indexed.wait(POLL_SECONDS) and engine.running:
                 each()
@@ -86,8 +87,8 @@ def ask(
             engine.stop()
 
 
-def _embed(config: Config, store: Store, data_dir: Path) -> Engine | None:
-    engine = Engine(config, store, data_dir, schedules=False, monitors=False)
+def _embed(config: Config, store: Store, data_dir: Path, indexes: bool) -> Engine | None:
+    engine = Engine(config, store, data_dir, schedules=False, monitors=False, indexes=indexes)
     try:
         engine.start()
     except OwnedElsewhere:

@@ -50,6 +50,7 @@ class Engine:
     """Runs the mirror of every account of `config` on `store`.
 
     `schedules` turns on periodic syncs, `monitors` push; `quiet` keeps what password commands say off the screen.
+    `indexes` announces that `index` will be called, by who turns schedules off.
     `read_config` reads the configuration again when that is asked for; without it, `config` stays.
     `start()` raises OwnedElsewhere when another process runs the engine of this data directory.
     """
@@ -63,6 +64,7 @@ class Engine:
         schedules: bool = True,
         monitors: bool = True,
         quiet: bool = False,
+        indexes: bool = False,
         read_config: Callable[[], Config] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -74,6 +76,7 @@ class Engine:
         self._with_schedules = schedules
         self._with_monitors = monitors
         self._quiet = quiet
+        self._indexes = indexes
         self._read_config = read_config
         self._configs: deque[Config] = deque()
         """What to go on with; the last is the newest."""
@@ -178,7 +181,9 @@ class Engine:
         store = self._store
         mirrors = await self._mirrors()
         worker = Worker(store, Handlers(store, mirrors, self._now, self.reload).table(), self._now)
-        pipeline = self._pipeline = Pipeline(store, self._now, lambda: worker.busy, stays=self._with_schedules)
+        pipeline = self._pipeline = Pipeline(
+            store, self._now, lambda: worker.busy, stays=self._with_schedules, indexes=self._indexes
+        )
 
         def tell() -> None:
             self._call(pipeline.wake)

@@ -3,8 +3,8 @@
       a commit -> envelopes, until none is left -> the index, a batch -> again, until nothing is left -> wait
 
 An engine that stays gives the index one worker of low priority, short transactions and rests in between. One that
-serves a single command leaves all of it for the end: the envelopes are made before it stops, the index where that is
-asked for, by all cores.
+serves a single command leaves all of it for the end: the envelopes are made before it stops, and the index at the same
+time where that is asked for, by all cores.
 """
 
 from __future__ import annotations
@@ -34,19 +34,27 @@ REST_SECONDS = 0.02
 PROCESSES = 4
 """Workers of a single command at most: one writer has no use for more."""
 NICE = 10
+BEHIND_SECONDS = 0.02
+"""Before the index looks again whether the envelopes have come further."""
 END_SECONDS = 0.005
 """Between two looks whether the last job has come to its end."""
 log = get_logger("engine")
 
 
 class Pipeline:
-    """`stays` tells the two kinds of engine apart, `busy` whether a job runs. `drain`, then `run` ends by itself."""
+    """`stays` tells the two kinds of engine apart, `busy` whether a job runs; `index` will be called if `indexes`.
 
-    def __init__(self, store: Store, now: Callable[[], float], busy: Callable[[], bool], *, stays: bool) -> None:
+    `drain`, then `run` ends by itself.
+    """
+
+    def __init__(
+        self, store: Store, now: Callable[[], float], busy: Callable[[], bool], *, stays: bool, indexes: bool
+    ) -> None:
         self._store = store
         self._now = now
         self._busy = busy
         self._stays = stays
+        self._indexes = indexes
         self._woken = asyncio.Event()
         self._stopping = False
         self._drained = False
@@ -79,9 +87,13 @@ class Pipeline:
                 last = self._drained
                 more = False
                 try:
-                    if self._stays or last or not self._busy():
+                    if not self._stays and not last and self._busy():
+                        await self._prepare()
+                    elif self._wanted is not None and not last:
+                        await self._all(runner)
+                    else:
                         await self._envelopes(runner)
-                        more = not last and await self._index_some()
+                        more = self._stays and not last and await self._index_gently()
                 except (MailsyncError, sqlite3.Error) as error:  # a full disk: the cursors stand
                     log.error("pipeline_failed", exc_info=error)
                     self._tell()
@@ -100,16 +112,41 @@ class Pipeline:
             if self._busy() and not self._stopping:
                 await asyncio.sleep(PACE_SECONDS)
 
-    async def _index_some(self) -> bool:
-        """Do the next of what the index wants; whether there may be more."""
-        if self._stopping or not (self._stays or self._wanted):
+    async def _prepare(self) -> None:
+        """A worker takes a while to start: the first is there when what comes now is to be indexed."""
+        if (
+            self._indexes
+            and self._indexer is None
+            and not self._stopping
+            and await self._store.aread(lambda connection: documents.is_new(connection, versions.INDEX))
+        ):
+            self._indexer = await asyncio.to_thread(self._made)
+            await asyncio.to_thread(self._indexer.start)
+
+    async def _all(self, runner: Runner) -> None:
+        """Both stages at once, to their ends."""
+        envelopes = asyncio.create_task(self._envelopes(runner))
+        try:
+            while not self._stopping:
+                complete = envelopes.done()
+                if not await asyncio.to_thread(self._step):
+                    if complete:
+                        break
+                    await asyncio.wait({envelopes}, timeout=BEHIND_SECONDS)
+        finally:
+            await envelopes
+        self._tell()
+
+    async def _index_gently(self) -> bool:
+        """A batch of the index, and a rest; whether there may be more."""
+        if self._stopping:
             return False
         started = time.monotonic()
         more = await asyncio.to_thread(self._step)
-        if not more:
-            self._tell()
-        elif self._stays:
+        if more:
             await asyncio.sleep(PACE_SECONDS if self._busy() else max(REST_SECONDS, time.monotonic() - started))
+        elif self._indexer is not None:
+            await asyncio.to_thread(self._indexer.close)
         return more
 
     def _step(self) -> bool:

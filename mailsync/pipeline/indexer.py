@@ -62,7 +62,7 @@ class _Changed(Exception):
 
 
 class Indexer:
-    """Call `step()` until it returns 0, then `close()`; it blocks, so call it in a worker thread, one at a time.
+    """Call `step()` until it returns 0, then `close()`; it blocks, so call it in worker threads, one at a time.
 
     `gentle` keeps its transactions short, for an engine that others watch. It goes no further than the envelopes.
     """
@@ -85,9 +85,13 @@ class Indexer:
         self._tidied = 0.0
         """Seconds, of a single command."""
 
+    def start(self) -> None:
+        """There will be something to do soon."""
+        self._pool.start()
+
     def close(self) -> None:
+        """End the workers, and leave what they were at; `step` may be called again."""
         self._reset()
-        self._pool.close()
 
     def step(self) -> int:
         """Do the next of what is to be done; 0 when that is nothing, or when it should stop."""
@@ -201,7 +205,6 @@ class Indexer:
             self._store.write(lambda connection: documents.tidy(connection, MERGED)).result()
             self._tidied += time.monotonic() - started
             return 1
-        self._pool.close()
         return 0
 
 

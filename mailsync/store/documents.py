@@ -9,9 +9,11 @@ While the cursor `clearing` is there, words are gone already, and the rest of wh
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+import threading
+from collections.abc import Iterable, Sequence, Set
+from typing import Any, NamedTuple, TypeAlias
 
 import zstandard
 
@@ -24,11 +26,17 @@ SHIFT = 8
 LEVEL = 1
 """Of compression, for texts."""
 _NUMBERS = 1 << SHIFT
+_LAST = 2**63 - 1
 _CLEARING = "clearing"
 _UNTIDY = "untidy"
+_SETTINGS = {"crisismerge": 64, "pgsz": 8000, "hashsize": 8 << 20}
+"""Of the index: pieces of a level that are put together in one go, bytes of a page (one fits one of ours), and of what
+is held in memory before it becomes a piece: fewer pieces are a smaller index, and quicker to search."""
 _DELETED, _MERGING = 1, 2
 """Values of the cursor `untidy`: words were taken out of the index since its pieces were last made one; or only too
 many pieces are left."""
+
+_local = threading.local()
 
 Texts: TypeAlias = tuple[str, str, str, str, str, str, str]
 _LIST = ", ".join(f'"{name}"' for name in COLUMNS)
@@ -54,7 +62,11 @@ class Document(NamedTuple):
 
 def pack(texts: Texts) -> bytes:
     """Texts as they are kept."""
-    return zstandard.ZstdCompressor(level=LEVEL).compress("\0".join(texts).encode())
+    compressor: Any = getattr(_local, "compressor", None)
+    if compressor is None:
+        compressor = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
+    packed: bytes = compressor.compress("\0".join(texts).encode())
+    return packed
 
 
 def add(connection: sqlite3.Connection, batch: Iterable[Document], version: int) -> dict[int, int]:
@@ -98,11 +110,12 @@ def add(connection: sqlite3.Connection, batch: Iterable[Document], version: int)
 
 def texts(connection: sqlite3.Connection, ids: Iterable[int]) -> dict[int, Texts]:
     """What was indexed of these documents, by id; those that are not there are left out."""
+    unpack = zstandard.ZstdDecompressor().decompress
     found = {}
     for number in ids:
         row = connection.execute("SELECT text FROM document_texts WHERE id = ?", (number,)).fetchone()
         if row is not None:
-            found[number] = _unpacked(row[0])
+            found[number] = _split(unpack(row[0]))
     return found
 
 
@@ -151,6 +164,11 @@ def is_work(connection: sqlite3.Connection, version: int, at: float, *, tidy: bo
         or bool(quarantine.due(connection, version, at, 1))
         or (tidy and is_untidy(connection))
     )
+
+
+def is_new(connection: sqlite3.Connection, version: int) -> bool:
+    """There are contents that this version has not seen, whether they have an envelope or not."""
+    return bool(backlog.sizes_after(connection, cursor(connection, version), _LAST, 1))
 
 
 def progress(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -226,11 +244,11 @@ def set_merging(connection: sqlite3.Connection, on: bool) -> None:
     Never more than a little at a time: `crisismerge` puts all pieces of a level together at once.
     """
     there = dict(connection.execute("SELECT k, v FROM words_config").fetchall())
-    for name, value in (("automerge", 4 if on else 0), ("crisismerge", 64)):
+    for name, value in (("automerge", 4 if on else 0), *_SETTINGS.items()):
         if there.get(name) != value:
             connection.execute("INSERT INTO words (words, rank) VALUES (?, ?)", (name, value))
-            if not on:
-                envelopes.move_cursor(connection, _UNTIDY, envelopes.cursor(connection, _UNTIDY) or _MERGING)
+    if not on:
+        envelopes.move_cursor(connection, _UNTIDY, envelopes.cursor(connection, _UNTIDY) or _MERGING)
 
 
 def is_untidy(connection: sqlite3.Connection) -> bool:
@@ -270,27 +288,17 @@ def _second(connection: sqlite3.Connection, one: Document) -> int:
 
 def _allocate(connection: sqlite3.Connection, seconds: Sequence[int]) -> list[int]:
     """An unused id for each of `seconds`, in the first one from it on that has a number left."""
-    free: dict[int, int] = {}
-    """By second: the next number in it."""
+    free = _free(connection, set(seconds))
     moved: dict[int, int] = {}
     """By a full second: the first that may not be."""
     ids = []
     for second in seconds:
         passed = []
-        while True:
-            if second in moved:
-                passed.append(second)
-                second = moved[second]
-                continue
+        while free[second] >= _NUMBERS:
+            passed.append(second)
+            second = moved.get(second, second + 1)
             if second not in free:
-                row = connection.execute(
-                    "SELECT max(id) FROM document_texts WHERE id >= ? AND id < ?",
-                    (second << SHIFT, (second + 1) << SHIFT),
-                ).fetchone()
-                free[second] = 0 if row[0] is None else (row[0] & (_NUMBERS - 1)) + 1
-            if free[second] < _NUMBERS:
-                break
-            moved[second] = second + 1
+                free |= _free(connection, {second})
         for one in passed:
             moved[one] = second
         ids.append((second << SHIFT) + free[second])
@@ -298,7 +306,16 @@ def _allocate(connection: sqlite3.Connection, seconds: Sequence[int]) -> list[in
     return ids
 
 
-def _unpacked(frame: bytes) -> Texts:
-    whole = zstandard.ZstdDecompressor().decompress(frame).decode()
-    subject, sender, to, cc, body, filename, of_list = whole.split("\0")
+def _free(connection: sqlite3.Connection, seconds: Set[int]) -> dict[int, int]:
+    """The next number in each of these seconds."""
+    rows = connection.execute(
+        """SELECT value, (SELECT max(id) FROM document_texts WHERE id >= value << ?2 AND id < (value + 1) << ?2)
+           FROM json_each(?1)""",
+        (json.dumps(list(seconds)), SHIFT),
+    )
+    return {second: 0 if last is None else (last & (_NUMBERS - 1)) + 1 for second, last in rows}
+
+
+def _split(whole: bytes) -> Texts:
+    subject, sender, to, cc, body, filename, of_list = whole.decode().split("\0")
     return subject, sender, to, cc, body, filename, of_list
