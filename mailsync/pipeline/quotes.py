@@ -48,6 +48,7 @@ _ANNOUNCED = re.compile(
 )
 _ANNOUNCEMENTS = _first_words(words.ANNOUNCED)
 _AUTHORS = _first_words(words.AUTHOR)
+_FIELDS = _AUTHORS | _first_words(words.FIELDS)
 _FIELD = re.compile(rf"[ \t]*\*?(?:{_any_of(words.FIELDS)})\*?[ \u00a0]?[:：]", re.IGNORECASE)
 _HEADER = 8
 """Lines of a header that are looked at."""
@@ -56,7 +57,7 @@ _TELEPHONES = _first_words(words.TELEPHONE)
 _DASHED_NAME = re.compile(r"[-–—]{1,2}[A-Z][\w.]+(?: [A-Z][\w.]+){0,3}[ \t]*$")
 _LEAVE = re.compile(rf"[ \t]*(?:{_any_of(words.LEAVE)})[ \t]*[,.!–-]*[ \t]*$", re.IGNORECASE)
 _LEAVES = _first_words(words.LEAVE)
-_STARTS = _BEGINNINGS | _ANNOUNCEMENTS | _AUTHORS | _TELEPHONES | _LEAVES
+_STARTS = _BEGINNINGS | _ANNOUNCEMENTS | _FIELDS | _TELEPHONES | _LEAVES
 SIGNED = 8
 """Lines below a leave-taking that may be a signature, each of LINE characters at most."""
 LINE = 70
@@ -151,10 +152,8 @@ class _Reader:
         line = self.lines[at]
         if (word in _ANNOUNCEMENTS or (not word and line[0] in "-_=*")) and _ANNOUNCED.match(line):
             return at + 1
-        if word in _AUTHORS and (":" in line or "：" in line):
-            header = self.lines[at + 1 : at + _HEADER]
-            if sum(bool(_FIELD.match(one)) for one in header) >= 2:
-                return at
+        if word in _FIELDS and (":" in line or "：" in line) and self.header_begins(at, word):
+            return at
         if word in _BEGINNINGS or word[:1].isdigit():
             for end in range(at + 1, min(at + ATTRIBUTION, len(self.lines)) + 1):
                 last = self.lines[end - 1]
@@ -168,9 +167,16 @@ class _Reader:
                     break
         return None
 
+    def header_begins(self, at: int, word: str) -> bool:
+        """The header of another message is here: its author, and two other fields."""
+        header = self.lines[at : at + _HEADER]
+        if word not in _AUTHORS and not (_FIELD.match(header[0]) and any(map(_is_author, header))):
+            return False
+        return sum(bool(_FIELD.match(one)) for one in header) >= 2
+
     def quote_the_rest(self, at: int, end: int) -> None:
         """What is left is another message; its lines from `at` to `end` introduce it."""
-        while self.kept and (not self.kept[-1].strip() or _RULE.match(self.kept[-1])):
+        while self.kept and not self.kept[-1].strip(" \t-_=*"):
             self.kept.pop()  # a rule above it
         self.turn("own")
         self.add("quote", self.lines[end:], _joined(self.lines[at:end]))
@@ -213,6 +219,7 @@ class _Reader:
                 or _SEPARATOR.match(line)
                 or _RULE.match(line)
                 or _ends(line)
+                or _is_author(line)
                 or (line[:1] in "-_=*BbFf" and _ANNOUNCED.match(line))
             ):
                 break
@@ -241,6 +248,11 @@ def _joined(lines: list[str]) -> str:
 
 def _ends(line: str) -> bool:
     return line.rstrip()[-1:] in (":", "：") if line else False
+
+
+def _is_author(line: str) -> bool:
+    word = _FIRST.match(line)[1].lower()  # type: ignore[index]
+    return word in _AUTHORS and line.lstrip(" \t*")[len(word) :].lstrip("* \u00a0")[:1] in (":", "：")
 
 
 def _begins(line: str) -> bool:

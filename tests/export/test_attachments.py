@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -19,6 +20,7 @@ from mailsync.export import attachments as leaving
 from mailsync.export.filenames import file_name, numbered
 from mailsync.export.tree import Busy, Tree
 from mailsync.store import audit, consents, reading
+from mailsync.store.codec import SAMPLES, dictionary_of
 from mailsync.store.database import Store
 from tests.store.filled import fill
 
@@ -129,6 +131,26 @@ def test_files_are_private_whole_and_written_once(store: Store, tmp_path: Path) 
     with store.read() as connection:
         rows = audit.listing(connection, action="exported")
     assert '"bytes":13,"files":6,"form":"attachments","messages":1,"written":5' in rows[0].detail
+
+
+def test_a_large_one_is_whole_however_it_was_packed(store: Store, tmp_path: Path) -> None:
+    """Longer than what is unpacked and decoded at a time, in a message with a dictionary of its own."""
+    content = os.urandom(700_000)
+    encoded = base64.encodebytes(content)
+    large = (
+        b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b; name=large\n"
+        b"Content-Transfer-Encoding: base64\n\n" + encoded + b"--b\nContent-Type: a/b; name=small\n\nx\n--b--\n"
+    )
+    letters = [b"Subject: %d\n\n%s" % (number, os.urandom(20).hex().encode() * 9) for number in range(SAMPLES)]
+    number = fill(store, [*letters, large], indexed=False)[-1]
+    allow(store)
+    with store.read() as connection:
+        (frame,) = connection.execute("SELECT body FROM contents ORDER BY id DESC LIMIT 1").fetchone()
+    assert dictionary_of(frame)
+    saved = leaving.save(store, number, tmp_path / "out")
+    assert [(one.name, one.size) for one in saved] == [("large", 700_000), ("small", 1)]
+    assert (tmp_path / "out" / "large").read_bytes() == content
+    assert (tmp_path / "out" / "small").read_bytes() == b"x"
 
 
 def test_what_is_there_stays(store: Store, tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ def test_the_header_of_another_message() -> None:
     header = "Von: Megan\nGesendet: Montag, 2. April 2012 18:26\nAn: Max\nBetreff: AW: Test"
     text = f"Hallo\n\n________________________________\n{header}\n\nHi\n"
     assert of(text) == [("own", "Hallo", ""), ("quote", f"{header}\n\nHi", "")]
+    late = "Date: Mon, 2 Apr 2012 18:26:00 +0200\nSubject: Test\nFrom: m@example.com"
+    assert of(f"Hallo\n\n----\n\n{late}\n\nHi\n") == [("own", "Hallo", ""), ("quote", f"{late}\n\nHi", "")]
     assert of("From: the beginning\nwe knew\nthat it works\n")[0][0] == "own"
 
 
