@@ -130,10 +130,11 @@ class _Parser:
         fields = headers.fields(head)
         names = [name.lower() for name, _ in fields]
         first = _first(names, fields)
-        found = structure(lined, first)
+        many = len(fields) >= headers.FIELDS  # what the message is made of may stand further below
+        found = structure(lined, None if many else first)
         self.cut += found.cut
         self.enter("headers")
-        if len(fields) >= headers.FIELDS or len(head) > headers.BLOCK:
+        if many or len(head) > headers.BLOCK:
             self.cut.append("header")
         if not head.isascii():
             fields = headers.told(

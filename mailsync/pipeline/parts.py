@@ -27,7 +27,7 @@ _WANTED = re.compile(
     r"\n(content-(?:type|disposition|transfer-encoding))[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE
 )
 _HEADER_LINE = re.compile(rb"[!-9;-~]+[ \t]*:|From |[ \t]+\r?\n")
-_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
+_TYPE = re.compile(r"([\w!#$&^.+*-]+)[ \t]*/[ \t]*([\w!#$&^.+*-]+)", re.ASCII)
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 
@@ -184,7 +184,7 @@ def _described(content_type: str) -> _Described:
     match = _TYPE.match(content_type)
     parameters = _parameters(";" + content_type[match.end() :].lstrip(" ;") if match else content_type)
     return _Described(
-        match.group().lower() if match else "",
+        f"{match[1]}/{match[2]}".lower() if match else "",
         parameters.get("name", ""),
         parameters.get("charset", ""),
         parameters.get("format", "").lower() == "flowed",

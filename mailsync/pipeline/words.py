@@ -16,16 +16,14 @@ _REFUSED = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape"
 _CODECS = {name: codec for name, codec in aliases.items() if codec not in _REFUSED}
 _CODECS |= {codec: codec for codec in _CODECS.values()}
 # Labels that are written where their superset is meant (the WHATWG encoding standard, section 4.2).
-_CODECS |= {
-    name: meant
-    for name, codec in list(_CODECS.items())
-    if (meant := {"latin_1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949"}.get(codec))
-}
+_MEANT = {"latin_1": "cp1252", "iso8859_9": "cp1254", "iso8859_11": "cp874", "tis_620": "cp874", "euc_kr": "cp949"}
+_MEANT |= {"gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932"}
+_CODECS |= {name: meant for name, codec in list(_CODECS.items()) if (meant := _MEANT.get(codec))}
 _CODECS |= {"iso_8859_8_i": "iso8859_8", "iso_8859_8_e": "iso8859_8", "x_sjis": "cp932", "cp_850": "cp850"}
 _CODECS |= {"x_gbk": "gb18030", "windows_949": "cp949", "utf8mb4": "utf_8", "unicode_1_1_utf_7": "utf_7"}
-_CODECS |= {"chinesebig5": "big5", "gb2312_charset": "gb18030"}
+_CODECS |= {"chinesebig5": "big5hkscs", "gb2312_charset": "gb18030"}
 _ASCII = frozenset({"", "us-ascii", "ascii", "utf-8", "iso-8859-1", "windows-1252"})
-_SINGLE = ("cp125", "iso8859", "koi8")
+_SINGLE = ("cp125", "cp874", "iso8859", "koi8")
 _BEYOND = re.compile(r"[^\x00-\x7f\ufffd]")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
@@ -55,8 +53,8 @@ def decode_bytes(data: bytes, charset: str = "") -> str:
         except UnicodeDecodeError:
             pass
         else:
-            # Of two bytes UTF-8 can be two bytes of Chinese by chance, of three it cannot.
-            if codec.startswith(_SINGLE) or max(text) >= "\u0800":
+            # Of two bytes UTF-8 can be two bytes of Chinese by chance, but not eight times; of three it cannot.
+            if codec.startswith(_SINGLE) or max(text) >= "\u0800" or len(data) - len(text) >= 8:
                 return clean(text)
     try:
         return clean(data.decode(codec, "replace"))

@@ -34,34 +34,37 @@ def compared() -> Iterator[Compared]:
     base = torture_dir() / "stalwart-mail-parser"
     for path in sorted(base.rglob("*.eml")):
         message, raw = str(path.relative_to(base).with_suffix("")), path.read_bytes()
-        yield from _stalwart(message, raw, _load(path.with_suffix(".json")))
+        yield from _stalwart(message, raw, load(path.with_suffix(".json")))
         # The parse of the same message with the other line ends.
         other = path.with_suffix(".crlf.json")
         if other.exists() and b"\r" not in raw:
-            yield from _stalwart(message, raw.replace(b"\n", b"\r\n"), _load(other))
+            yield from _stalwart(message, raw.replace(b"\n", b"\r\n"), load(other))
     base = torture_dir() / "imap_tools"
     for path in sorted(base.rglob("*.eml")):
-        yield from _imap_tools(path.stem, path.read_bytes(), _load(path.with_suffix(".json")))
+        yield from _imap_tools("imap_tools", path.stem, path.read_bytes(), load(path.with_suffix(".json")))
+    # Messages of another project, and what imap_tools makes of them.
+    for path in sorted((torture_dir() / "mikel-mail").rglob("*.json")):
+        yield from _imap_tools("mikel", path.stem, path.with_suffix(".eml").read_bytes(), load(path))
 
 
-def _load(path: Path) -> Any:
+def load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _squeezed(text: str | None) -> str:
+def squeezed(text: str | None) -> str:
     return "".join((text or "").split())
 
 
 def _vectors(folder: Path) -> Iterator[Compared]:
-    for number, one in enumerate(_load(folder / "address.json")):
+    for number, one in enumerate(load(folder / "address.json")):
         # Some hold the header's end, too.
         value = headers.unfolded(one["header"].partition("\n\n")[0])
         yield Compared("vector address", str(number), _people(one["expected"]), list(addresses(value)))
-    for number, one in enumerate(_load(folder / "id.json")):
+    for number, one in enumerate(load(folder / "id.json")):
         wanted = [one["expected"]] if isinstance(one["expected"], str) else one["expected"] or []
         ours = list(identifiers(headers.unfolded(one["header"])))
         yield Compared("vector id", str(number), [f"<{text}>" for text in wanted], ours)
-    for number, one in enumerate(_load(folder / "date.json")):
+    for number, one in enumerate(load(folder / "date.json")):
         ours_date = unix_seconds(headers.unfolded(one["header"]))
         yield Compared("vector date", str(number), _seconds(one["expected"]), ours_date)
 
@@ -106,7 +109,7 @@ def _stalwart(message: str, raw: bytes, expected: Document) -> Iterator[Compared
             people = list(ours.people.get(name.replace("_", "-"), ()))
             yield Compared("stalwart people", message, _people(fields[name].get("Address")), people)
     if "subject" in fields:
-        yield Compared("stalwart subject", message, _squeezed(fields["subject"].get("Text")), _squeezed(ours.subject))
+        yield Compared("stalwart subject", message, squeezed(fields["subject"].get("Text")), squeezed(ours.subject))
     if "date" in fields:
         yield Compared("stalwart date", message, _seconds(fields["date"].get("DateTime")), ours.date)
     if "message_id" in fields:
@@ -128,35 +131,35 @@ def _stalwart(message: str, raw: bytes, expected: Document) -> Iterator[Compared
         text = _body(one).get("Text", _body(one).get("Html"))
         if text is not None and part.type.startswith("text/"):
             told = decode_bytes(decoded(raw, part), part.charset)
-            yield Compared("stalwart content", message, _squeezed(text), _squeezed(told))
+            yield Compared("stalwart content", message, squeezed(text), squeezed(told))
 
 
 def _body(part: Document) -> Document:
     return part["body"] if isinstance(part["body"], dict) else {}
 
 
-def _imap_tools(message: str, raw: bytes, expected: Document) -> Iterator[Compared]:
+def _imap_tools(source: str, message: str, raw: bytes, expected: Document) -> Iterator[Compared]:
     ours = parse(raw)
-    yield Compared("imap_tools subject", message, _squeezed(expected["subject"]), _squeezed(ours.subject))
+    yield Compared(f"{source} subject", message, squeezed(expected["subject"]), squeezed(ours.subject))
     for name in ("from", "to", "cc", "bcc", "reply_to"):
         listed = expected[f"{name}_values"] or []
         listed = [listed] if isinstance(listed, dict) else listed
         wanted = [Address(" ".join(one["name"].split()), one["email"]) for one in listed]
         people = list(ours.people.get(name.replace("_", "-"), ()))
-        yield Compared("imap_tools people", message, wanted, people[:1] if name == "from" else people)
+        yield Compared(f"{source} people", message, wanted, people[:1] if name == "from" else people)
     clock, zone = expected["date"]["datetime"], expected["date"].get("tzinfo") or {}
     seconds: int | None = None
     if clock[0] > 1900:
         away = (zone.get("timezone") or [{}])[0]
         away = away.get("seconds", 0) + 86400 * away.get("days", 0)
         seconds = _utc(clock) - away
-    yield Compared("imap_tools date", message, seconds, ours.date)
+    yield Compared(f"{source} date", message, seconds, ours.date)
     plain = ours.text if expected["text"] or not ours.html else ""
-    yield Compared("imap_tools text", message, _squeezed(expected["text"]), _squeezed(plain))
-    yield Compared("imap_tools html", message, _squeezed(expected["html"]), _squeezed(ours.html))
+    yield Compared(f"{source} text", message, squeezed(expected["text"]), squeezed(plain))
+    yield Compared(f"{source} html", message, squeezed(expected["html"]), squeezed(ours.html))
     wanted_files = [
         (one["filename"], one["content_type"], len(base64.b64decode(one["payload"]["base64"])))
         for one in expected["attachments"]
     ]
     files = [(one.name, one.type, one.size) for one in ours.attachments]
-    yield Compared("imap_tools attachments", message, wanted_files, files)
+    yield Compared(f"{source} attachments", message, wanted_files, files)

@@ -90,6 +90,8 @@ def test_limits_are_told() -> None:
     assert parse(b"Subject: " + b"x" * 50_000_000).cut == ["header", "text"]
     assert time.process_time() - start < 2
     assert len(parse(HOSTILE["a million fields"]).headers) == 1000
+    below = checked(b"X: y\r\n" * 1001 + MIXED + b"--b\r\nContent-Type: image/png\r\n\r\nx")
+    assert (len(below.attachments), below.cut) == (1, ["header"])
     assert len(parse(b"\r\n" + b"x" * (mime.SHOWN + 9)).text) == mime.SHOWN + 1
 
 

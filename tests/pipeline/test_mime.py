@@ -241,6 +241,8 @@ def test_wrong_character_sets_are_found_out() -> None:
     assert text("utf-8", "Grüße".encode("cp1252")) == "Grüße"
     assert text("gb2312", "联通".encode("gb2312")) == "联通"  # it is UTF-8 as well
     assert text("big5", "中文".encode()) == "中文"
+    assert text("big5", "¡@(¤j¸ÉªwÄÑ±M½æ)".encode()) == "¡@(¤j¸ÉªwÄÑ±M½æ)"
+    assert text("shift_jis", "①髙".encode("cp932")) == "①髙"
     assert text("utf-16le", "Ü".encode("utf-16le")) == "Ü"
     raw = b"Subject: " + "Кот".encode("koi8-r") + b"\r\nContent-Type: text/plain; charset=koi8-r\r\n\r\nx"
     assert parse(raw).subject == "Кот"
@@ -253,6 +255,10 @@ def test_both_kinds_of_line_end_in_one_header() -> None:
 def test_absurd_dates_are_none() -> None:
     for date in ("Thu, 1 Jan 1970 00:00:00 +0000", "Mon, 4 Mar 2525 10:00:00 +0000", "32 Jan 2020 10:00 +0000", "soon"):
         assert parse(f"Date: {date}\r\n\r\n".encode()).date is None
+
+
+def test_a_type_with_blanks_in_it() -> None:
+    assert parse(b"Content-Type: image / PNG; name=a\r\n\r\nx").attachments[0].type == "image/png"
 
 
 def test_transfer_encodings() -> None:
