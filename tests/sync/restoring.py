@@ -66,7 +66,13 @@ async def outcome(
 ) -> Outcome:
     """Freeze, approve, carry out; to the account of the rig unless told."""
     target = to or rig.mirror
-    job = submitted(rig, frozen(rig, target, **wish), approved=approved)
+    return await carried_out(rig, target, submitted(rig, frozen(rig, target, **wish), approved=approved), stopping)
+
+
+async def carried_out(
+    rig: Rig, target: AccountMirror, job: jobs.Job, stopping: Callable[[], bool] = lambda: False
+) -> Outcome:
+    """What becomes of a job, as the queue would note it."""
     told = await restoring.restored(target, job, stopping)
     status: JobStatus = "completed" if told.ok else "failed"
     rig.store.write(lambda connection: jobs.finish(connection, job.id, status, time.time())).result()

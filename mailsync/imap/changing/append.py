@@ -2,8 +2,8 @@
 
 A literal waits for the server's go-ahead unless LITERAL+ is offered, or LITERAL- and it is short (RFC 7888); a long one
 always waits, so that a server that will not have it says so before it is sent. UIDs come with UIDPLUS (RFC 4315).
-Several messages in one command (MULTIAPPEND, RFC 3502) are one transaction, and much faster where each costs one: all are
-taken or none, so where one is refused they have to go one by one.
+Several messages in one command (MULTIAPPEND, RFC 3502) are one transaction, and much faster where each costs one: all
+are taken or none, so where one is refused they have to go one by one.
 """
 
 from __future__ import annotations
