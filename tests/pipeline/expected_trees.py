@@ -39,16 +39,16 @@ def compared() -> Iterator[Compared]:
 
 def _vectors(folder: Path) -> Iterator[Compared]:
     for number, one in enumerate(load(folder / "stalwart-mail-parser" / "unstructured.json")):
-        told = headers.text_of(headers.block(one["header"].rstrip("\n").encode())[1:])
-        yield Compared("vector unstructured", str(number), squeezed(one["expected"]), squeezed(told))
+        ours = headers.text_of(headers.block(one["header"].rstrip("\n").encode())[1:])
+        yield Compared("vector unstructured", str(number), squeezed(one["expected"]), squeezed(ours))
     for number, one in enumerate(load(folder / "stalwart-mail-parser" / "content_type.json")):
         wanted, values = one["expected"] or {}, dict(map(tuple, (one["expected"] or {}).get("attributes") or ()))
         kind = f"{wanted.get('c_type')}/{wanted.get('c_subtype')}".lower() if wanted.get("c_subtype") else "text/plain"
         part = structure(b"Content-Type: " + one["header"].encode().rstrip() + b"\r\n\r\n").root
-        told = (part.type, squeezed(part.name), part.charset)
         if not kind.startswith("multipart/"):  # without its parts it is a text
-            name, charset = squeezed(values.get("name")), values.get("charset", "")
-            yield Compared("vector content_type", str(number), (kind, name, charset), told)
+            theirs = (kind, squeezed(values.get("name")), values.get("charset", ""))
+            told = (part.type, squeezed(part.name), part.charset)
+            yield Compared("vector content_type", str(number), theirs, told)
     text = (folder / "angus-mail" / "paramdatanostrict").read_text().partition("\nFrom ")[2].partition("\n")[2]
     for number, one in enumerate(re.split(r"(?m)^(?=Content-Type:)", text)[1:]):
         head, _, wanted = one.partition("Expect:")
@@ -60,8 +60,8 @@ def _vectors(folder: Path) -> Iterator[Compared]:
         language, charset, _ = path.name.split(".")
         utf8 = path.with_name(f"{language}.utf-8.txt")
         if utf8.exists():
-            told = decode_bytes(path.read_bytes(), charset)
-            yield Compared("vector charset", path.stem, squeezed(utf8.read_text(encoding="utf-8")), squeezed(told))
+            text = decode_bytes(path.read_bytes(), charset)
+            yield Compared("vector charset", path.stem, squeezed(utf8.read_text(encoding="utf-8")), squeezed(text))
 
 
 def _mime4j(path: Path, described: Path) -> Iterator[Compared]:
