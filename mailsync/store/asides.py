@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mailsync.record import record
 from mailsync.store import contents, onestep
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Aside:
     """A message that was set aside at a stage. Times are Unix seconds; `next_attempt_at` None: not by itself.
 
