@@ -31,7 +31,7 @@ def attachments(
     file is overwritten or opened. It needs attachment_access; the list needs email_read.
     """
     shared = context.of(ctx)
-    message, _ = show.load(shared, message_id)
+    message = show.find(shared, message_id)
     store = shared.store()
     from mailsync.export.attachments import listed
     from mailsync.export.attachments import save as save_to

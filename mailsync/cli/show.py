@@ -90,6 +90,20 @@ def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
     bytes cannot be had.
     """
     from mailsync.privacy.consent import EMAIL_READ
+    from mailsync.store import consents, reading
+
+    message = find(shared, message_id)
+    with shared.store().read() as connection:
+        consents.require(connection, message.account, [EMAIL_READ])
+        content = reading.raw(connection, message)
+    if content is None:
+        raise NotFound(f"no message {message_id}")
+    return message, content
+
+
+def find(shared: Context, message_id: str) -> StoredMessage:
+    """A message whose bytes are here, or are fetched now; raises as `load`."""
+    from mailsync.privacy.consent import EMAIL_READ
     from mailsync.store import consents, reading, selection
 
     number = int(message_id) if message_id.isascii() and message_id.isdecimal() and len(message_id) < 20 else 0
@@ -102,19 +116,19 @@ def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
         withheld = selection.find_withheld(connection, number) is not None
     if withheld:
         _fetch(shared, number)
-    with store.read() as connection:
-        message = reading.find(connection, number) if number else None
-        if message is None:
-            raise NotFound(f"no message {message_id}", hint="ids are in the first column of the view `mail`")
-        consents.require(connection, message.account, [EMAIL_READ])
-        content = reading.raw(connection, message)
-    if content is None:
+        with store.read() as connection:
+            message = reading.find(connection, number)
+            if message is not None:
+                consents.require(connection, message.account, [EMAIL_READ])
+    if message is None:
+        raise NotFound(f"no message {message_id}", hint="ids are in the first column of the view `mail`")
+    if message.content_id is None:
         why = f": {message.problem}" if message.problem else ""
         raise MessageFailed(
             f"message {message_id} could not be fetched yet{why}",
             hint="the next sync tries again; UID and flags are known",
         )
-    return message, content
+    return message
 
 
 def _fetch(shared: Context, number: int) -> None:
