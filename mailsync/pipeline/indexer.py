@@ -42,8 +42,8 @@ MERGED = 200
 together: in one transaction, some ten milliseconds each."""
 BACKLOG = 5000
 """With more contents to go through, putting pieces of the index together is left for later."""
-TIDYING_SECONDS = 0.2
-"""What that may take of a single command."""
+TIDYING_SECONDS = 0.1
+"""What that may take of a single command that had little to do."""
 
 
 @record
@@ -200,7 +200,7 @@ class Indexer:
         if sizes:
             self._begin(sizes, 0, 0)
             return self._step()
-        if untidy and (self._gentle or self._tidied < TIDYING_SECONDS):
+        if untidy and (self._gentle or (not self._bulk and self._tidied < TIDYING_SECONDS)):
             started = time.monotonic()
             self._store.write(lambda connection: documents.tidy(connection, MERGED)).result()
             self._tidied += time.monotonic() - started

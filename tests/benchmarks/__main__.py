@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import first_many, first_sync, key_to_paint, memory, message_list, push, strategies, threads, wire
+from tests.benchmarks import (
+    first_many,
+    first_sync,
+    index,
+    key_to_paint,
+    memory,
+    message_list,
+    push,
+    strategies,
+    threads,
+    wire,
+)
 
-for benchmark in (wire, message_list, first_sync, first_many, strategies, push, memory, key_to_paint, threads):
+for benchmark in (wire, message_list, first_sync, first_many, index, strategies, push, memory, key_to_paint, threads):
     print(f"\n== {benchmark.__name__.rpartition('.')[2]}", flush=True)
     benchmark.main()

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from mailsync.pipeline import indexer
 from mailsync.pipeline.indexer import Indexer
 from mailsync.pipeline.pool import Pool
 from mailsync.store import documents, messages, purge
 from mailsync.store.database import Store
-from tests.pipeline.test_indexer import made
+from tests.pipeline.test_indexer import index, made
 from tests.store.filled import NOW, Letter, fill, understand
 
 RARE = "zwetschgenknoedel"
@@ -95,6 +96,42 @@ def test_a_document_that_is_made_anew_has_its_new_words_only(store: Store) -> No
     assert (found(store, "before"), found(store, "x1 OR before")) == (1, 1)
     with store.read() as connection:
         made(connection)
+
+
+def test_pieces_of_the_index_are_put_together_while_nothing_is_new(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "BACKLOG", 0)
+    monkeypatch.setattr(indexer, "BATCH", 4)
+    fill(store, [letter(one) for one in range(40)], indexed=False)
+    index(store)
+
+    def pieces() -> int:
+        with store.read() as connection:
+            return int(
+                connection.execute("SELECT count(DISTINCT id >> 37) FROM words_data WHERE id > 10").fetchone()[0]
+            )
+
+    assert pieces() == 10
+    settle(store)
+    assert pieces() < 4
+    with store.read() as connection:
+        assert len(made(connection)["texts"]) == 40  # type: ignore[arg-type]
+        assert not documents.is_untidy(connection)
+
+
+def test_what_parsing_finds_corrects_the_guess_about_attachments(store: Store) -> None:
+    mixed = b"Subject: %d\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b%b--\r\n"
+    attached = b"\r\nContent-Type: application/pdf\r\n\r\nx\r\n--b"
+    fill(store, [mixed % (1, b""), mixed % (2, attached)], indexed=False)
+
+    def marked() -> list[int]:
+        with store.read() as connection:
+            return [row[0] for row in connection.execute("SELECT has_attachments FROM envelopes ORDER BY content_id")]
+
+    assert marked() == [1, 1]
+    understand(store)
+    assert marked() == [0, 1]
 
 
 def test_more_messages_of_one_second_than_it_has_numbers(store: Store) -> None:
