@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mailsync.pipeline import headers
 from mailsync.pipeline.addresses import Address
+from mailsync.pipeline.bodies import bodies
 from mailsync.pipeline.mime import ParsedMessage, parse
 from mailsync.pipeline.parts import Part, decoded, structure
 from mailsync.pipeline.words import decode_bytes
@@ -35,6 +37,15 @@ def compared() -> Iterator[Compared]:
             yield from _mailcore(message.stem, message.read_bytes(), json.loads(text))
     for path in sorted((torture_dir() / "james").rglob("*.json")):
         yield from _james(path.stem, path.with_suffix(".eml").read_bytes(), load(path))
+
+    base = torture_dir() / "stalwart-server" / "jmap" / "email_get"
+    for path in sorted(base.glob("*.eml")):
+        yield from _jmap(path.stem, path.read_bytes(), load(path.with_suffix(".json")))
+    for path in sorted((torture_dir() / "wildduck").glob("*.json")):
+        message = path.with_name(path.name.partition(".")[0] + ".eml")
+        raw = message.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        told = [(part.type, part.end - part.start) for part in structure(raw).leaves]
+        yield Compared("wildduck parts", message.stem, list(_wildduck_leaves(load(path))), told)
 
 
 def _vectors(folder: Path) -> Iterator[Compared]:
@@ -174,3 +185,31 @@ def _james(message: str, raw: bytes, expected: Document) -> Iterator[Compared]:
     plain = squeezed(expected.get("textBody"))
     if plain and not ours.html:
         yield Compared("james text", message, plain, squeezed(ours.text))
+
+
+def _jmap(message: str, raw: bytes, expected: Document) -> Iterator[Compared]:
+    """An Email object of RFC 8621 section 4.1."""
+    ours = parse(raw)
+    for name in ("from", "to", "cc", "bcc"):
+        if expected.get(name):
+            people = [Address(" ".join((one["name"] or "").split()), one["email"]) for one in expected[name]]
+            yield Compared("jmap people", message, people, list(ours.people.get(name, ())))
+    yield Compared("jmap subject", message, expected["subject"], ours.subject)
+    yield Compared("jmap sentAt", message, int(datetime.fromisoformat(expected["sentAt"]).timestamp()), ours.date)
+    yield Compared("jmap messageId", message, [f"<{one}>" for one in expected["messageId"]], [ours.message_id])
+    listed = tuple(f"<{one}>" for one in expected.get("references") or ())
+    yield Compared("jmap references", message, listed, ours.references)
+    flat = bodies(raw, structure(raw))
+    for field, parts in (("textBody", flat.text), ("htmlBody", flat.html), ("attachments", flat.attachments)):
+        wanted = [(one["type"], one["size"], one.get("name") or "") for one in expected[field]]
+        told = [(part.type, len(decoded(raw, part)), part.name) for part in parts]
+        yield Compared(f"jmap {field}", message, wanted, told)
+
+
+def _wildduck_leaves(part: Document) -> Iterator[tuple[str, int]]:
+    if part.get("childNodes"):
+        for one in part["childNodes"]:
+            yield from _wildduck_leaves(one)
+    else:
+        kind = part["parsedHeader"].get("content-type") or {"value": "text/plain"}
+        yield kind["value"].lower(), part["size"]
