@@ -12,7 +12,7 @@ from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.worker import Handler, Outcome
 from mailsync.model import AccountResult, sync_document
 from mailsync.privacy.log import get_logger
-from mailsync.store import asides, documents, folders, quarantine, selection
+from mailsync.store import documents, folders, quarantine, selection
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
@@ -123,6 +123,8 @@ class Handlers:
         What a server did not give is asked for by a sync of its folders. The pipeline takes the rest as it does by
         itself, behind this job.
         """
+        from mailsync.store import asides
+
         ids = job.params.get("entries")
         chosen = await self._store.awrite(lambda connection: quarantine.ask(connection, ids, self._now()))
         wanted = await self._store.aread(lambda connection: asides.to_fetch(connection, chosen))

@@ -63,8 +63,10 @@ def listing(
     """Open entries, the newest first; instead of those that are tried again the discarded ones."""
     return _asides(
         connection,
-        """WHERE q.resolved_at IS NULL AND q.discarded = ?1 AND (?2 IS NULL OR a.name = ?2)
-           AND (?3 IS NULL OR q.stage = ?3) ORDER BY q.created_at DESC, q.id DESC LIMIT ?4""",
+        """WHERE q.id IN (SELECT id FROM quarantine WHERE resolved_at IS NULL AND discarded = ?1
+               AND (?2 IS NULL OR account_id = (SELECT id FROM accounts WHERE name = ?2)) AND (?3 IS NULL OR stage = ?3)
+               ORDER BY created_at DESC, id DESC LIMIT ?4)
+           ORDER BY q.created_at DESC, q.id DESC""",
         (int(discarded), account, stage, limit),
     )
 

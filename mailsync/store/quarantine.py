@@ -60,14 +60,7 @@ def add(
 ) -> None:
     """Set messages aside, or count one more attempt on those already here."""
     newest = _newest(connection)
-    before = dict(
-        connection.execute(
-            """SELECT uid, attempts FROM quarantine
-               WHERE folder_id = ? AND uidvalidity = ? AND stage = ? AND resolved_at IS NULL""",
-            (folder_id, uidvalidity, stage),
-        ).fetchall()
-    )
-    rows = ((uid, before.get(uid, 0) + 1) for uid in uids)
+    rows = [(uid, 1 + _attempts(connection, _OF_MESSAGE, (folder_id, uidvalidity, uid, stage))) for uid in uids]
     connection.executemany(
         f"""INSERT INTO quarantine (account_id, folder_id, uidvalidity, uid, stage, error, created_at,
                                     last_attempt_at, attempts, next_attempt_at)
@@ -93,7 +86,16 @@ def add(
 _AGAIN = """ON CONFLICT (folder_id, uidvalidity, uid, stage) WHERE resolved_at IS NULL
 DO UPDATE SET attempts = excluded.attempts, last_attempt_at = excluded.last_attempt_at, error = excluded.error,
               version = excluded.version, next_attempt_at = excluded.next_attempt_at"""
+_OF_MESSAGE = "folder_id = ? AND uidvalidity = ? AND uid = ? AND stage = ? AND resolved_at IS NULL"
+_OF_CONTENT = "content_id = ? AND stage = ? AND resolved_at IS NULL"
 _OPEN = "resolved_at IS NULL AND NOT discarded"
+
+
+def _attempts(connection: sqlite3.Connection, where: str, values: tuple[object, ...]) -> int:
+    found = connection.execute(f"SELECT coalesce(max(attempts), 0) FROM quarantine WHERE {where}", values)
+    return int(found.fetchone()[0])
+
+
 _DUE = f"stage = 'fetch' AND {_OPEN} AND coalesce(next_attempt_at, 0) <= ?"
 
 
@@ -136,11 +138,7 @@ def failed(
     """
     newest = _newest(connection)
     for content_id, error in failures:
-        tries = 1 + int(
-            connection.execute(
-                f"SELECT coalesce(max(attempts), 0) FROM quarantine WHERE {_OF_CONTENT}", (content_id, stage)
-            ).fetchone()[0]
-        )
+        tries = 1 + _attempts(connection, _OF_CONTENT, (content_id, stage))
         values = (content_id, stage, error, at, version, tries, next_attempt(stage, tries, at, content_id))
         present = connection.execute(
             f"""INSERT INTO quarantine ({_FAILED})
@@ -167,7 +165,6 @@ def failed(
 
 _FAILED = """account_id, folder_id, uidvalidity, uid, content_id, stage, error, created_at, last_attempt_at, version,
 attempts, next_attempt_at, resolved_at"""
-_OF_CONTENT = "content_id = ? AND stage = ? AND resolved_at IS NULL"
 
 
 def recovered(connection: sqlite3.Connection, content_ids: Iterable[int], at: float, stage: str = PARSE) -> None:
@@ -241,7 +238,7 @@ def discard(connection: sqlite3.Connection, ids: Iterable[int], at: float) -> li
     connection.executemany(
         "UPDATE quarantine SET discarded = 1, next_attempt_at = NULL WHERE id = ?", ((one,) for one in fresh)
     )
-    _put_on_record(connection, "discarded", fresh, at)
+    _put_on_record(connection, "discarded", _counted(connection, fresh), at)
     return chosen
 
 
@@ -341,7 +338,7 @@ def forget(connection: sqlite3.Connection, content_ids: Iterable[int]) -> None:
 def _close(connection: sqlite3.Connection, ids: Sequence[int], at: float) -> None:
     """Entries whose message went through in the end."""
     connection.executemany("UPDATE quarantine SET resolved_at = ? WHERE id = ?", ((at, one) for one in ids))
-    _put_on_record(connection, "released", ids, at)
+    _put_on_record(connection, "released", _counted(connection, ids), at)
 
 
 def _newest(connection: sqlite3.Connection) -> int:
@@ -350,23 +347,29 @@ def _newest(connection: sqlite3.Connection) -> int:
 
 def _note(connection: sqlite3.Connection, newest: int, at: float) -> None:
     """Put on record what was set aside for the first time: the entries after `newest` that are open."""
-    rows = connection.execute("SELECT id FROM quarantine WHERE id > ? AND resolved_at IS NULL", (newest,))
-    _put_on_record(connection, "quarantined", [row[0] for row in rows.fetchall()], at)
+    _put_on_record(connection, "quarantined", _numbers(connection, "q.id > ? AND q.resolved_at IS NULL", newest), at)
+
+
+def _counted(connection: sqlite3.Connection, ids: Iterable[int]) -> Counter[tuple[str, str]]:
+    return sum((_numbers(connection, "q.id = ?", one) for one in ids), Counter())
+
+
+def _numbers(connection: sqlite3.Connection, where: str, value: int) -> Counter[tuple[str, str]]:
+    rows = connection.execute(
+        f"""SELECT a.name, q.stage, count(*) FROM quarantine q JOIN accounts a ON a.id = q.account_id
+            WHERE {where} GROUP BY 1, 2""",
+        (value,),
+    )
+    return Counter({(row[0], row[1]): row[2] for row in rows})
 
 
 _TOLD = {"quarantined": "set aside", "released": "not set aside any more", "discarded": "not tried any more"}
 
 
-def _put_on_record(connection: sqlite3.Connection, action: str, ids: Iterable[int], at: float) -> None:
+def _put_on_record(connection: sqlite3.Connection, action: str, counted: Counter[tuple[str, str]], at: float) -> None:
     """What happened to entries, in the audit trail and for whoever looks on: numbers, by account and stage."""
     from mailsync.store import activity, audit
 
-    counted: Counter[tuple[str, str]] = Counter()
-    for one in ids:
-        row = connection.execute(
-            "SELECT a.name, q.stage FROM quarantine q JOIN accounts a ON a.id = q.account_id WHERE q.id = ?", (one,)
-        ).fetchone()
-        counted[row[0], row[1]] += 1
     for (account, stage), number in sorted(counted.items()):
         audit.record(connection, action, at=at, account=account, count=number, stage=stage)
         activity.add(connection, at, account, "", action, count=number, detail=f"{_TOLD[action]} ({stage})")
