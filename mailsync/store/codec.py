@@ -151,11 +151,13 @@ def unpack_head(connection: sqlite3.Connection, frame: bytes) -> bytes:
     return head
 
 
-def unpack_section(connection: sqlite3.Connection, frame: bytes, start: int, end: int) -> Iterator[bytes]:
+def unpack_section(connection: sqlite3.Connection, frame: sqlite3.Blob, start: int, end: int) -> Iterator[bytes]:
     """The bytes of a message from `start` to `end`, in pieces of up to PIECE bytes; StoreError when damaged."""
     left = end - start
     try:
-        with _decompressor(connection, frame).stream_reader(frame) as reader:
+        decompressor = _decompressor(connection, frame.read(18))
+        frame.seek(0)
+        with decompressor.stream_reader(frame, closefd=False) as reader:
             reader.seek(start)
             while left > 0 and (piece := reader.read(min(left, PIECE))):
                 left -= len(piece)

@@ -63,9 +63,16 @@ def load(connection: sqlite3.Connection, content_id: int) -> bytes | None:
 
 
 def section(connection: sqlite3.Connection, content_id: int, start: int, end: int) -> Iterator[bytes]:
-    """The bytes of one message from `start` to `end`, piece by piece; none if that content is not stored."""
-    row = connection.execute("SELECT body FROM contents WHERE id = ?", (content_id,)).fetchone()
-    return unpack_section(connection, row[0], start, end) if row else iter(())
+    """The bytes of one message from `start` to `end`, piece by piece, of which none is held longer than the next.
+
+    StoreError when the message is damaged or not stored.
+    """
+    try:
+        frame = connection.blobopen("contents", "body", content_id, readonly=True)
+    except sqlite3.OperationalError as error:
+        raise StoreError("a message is not stored any more") from error
+    with frame:
+        yield from unpack_section(connection, frame, start, end)
 
 
 def heads_of(connection: sqlite3.Connection, content_ids: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:
