@@ -6,7 +6,6 @@ by its subject where its sender named it by nothing.
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -15,7 +14,7 @@ from mailsync.pipeline import kinds, tnef
 from mailsync.pipeline.headers import block, text_of
 from mailsync.pipeline.mime import ParsedMessage
 from mailsync.pipeline.parts import Encoded, decoded
-from mailsync.pipeline.words import decode_base64
+from mailsync.pipeline.transfer import undone_pieces
 
 Row = tuple[int, str, str, int, bytes, int, int, str]
 """Number from 1, name, type, size in bytes, SHA-256, start and end in the message, encoding: builtins, for a pipe.
@@ -27,7 +26,6 @@ WITHIN = " tnef "
 OPENED = 10
 """TNEF parts of a message that are looked into; real messages have one."""
 
-_NO_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _SUBJECT = re.compile(r"\nsubject[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
 
 
@@ -55,42 +53,12 @@ def taken_out(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     Holds little more than two pieces, but for a file within a TNEF part: that is decoded whole.
     """
     encoding, within, number = encoding.partition(WITHIN)
-    if encoding == "base64":
-        pieces = _from_base64(pieces)
-    elif encoding == "quoted-printable":
-        pieces = _from_quoted_printable(pieces)
+    pieces = undone_pieces(pieces, encoding)
     if not within:
         yield from pieces
         return
     for file in tnef.files(b"".join(pieces))[int(number) - 1 : int(number)]:
         yield file.data
-
-
-def _from_base64(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """As `words.decode_base64` of all of it: what cannot be decoded in pieces is decoded as one."""
-    rest = b""
-    whole = iter(pieces)
-    for piece in whole:
-        rest += piece.translate(None, _NO_BASE64)
-        if b"=" in rest:
-            break
-        end = len(rest) - len(rest) % 4
-        yield binascii.a2b_base64(rest[:end])
-        rest = rest[end:]
-    # It ends where it is padded; a sign of padding that is none may stand anywhere, and is for the decoder to judge.
-    yield decode_base64(b"".join([rest, *whole]))
-
-
-def _from_quoted_printable(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Line by line: no sequence goes on behind a line end."""
-    rest: list[bytes] = []
-    for piece in pieces:
-        end = piece.rfind(b"\n") + 1
-        if end:
-            yield binascii.a2b_qp(b"".join([*rest, piece[:end]]))
-            rest = []
-        rest.append(piece[end:])
-    yield binascii.a2b_qp(b"".join(rest))
 
 
 def _subject(raw: bytes, one: Encoded) -> str:
