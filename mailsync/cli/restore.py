@@ -34,6 +34,9 @@ def restore(
     folder: Annotated[
         str | None, typer.Option("--folder", metavar="F", help="Only these folders: a name, glob or special use.")
     ] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", metavar="Q", help="Only what this finds, as `mailsync search` does.")
+    ] = None,
     removed: Annotated[
         bool, typer.Option("--removed", help="Those that are gone from the server, instead of those that are there.")
     ] = False,
@@ -67,7 +70,7 @@ def restore(
     from mailsync.store import consents, restores
 
     shared = context.of(ctx)
-    wish = _wish(shared, account, folder, to, into, since, removed=removed)
+    wish = _wish(shared, account, folder, to, into, since, query, removed=removed)
     if not dry_run:
         if shared.read_only:
             raise UsageError("--read-only: nothing may be changed on a server", hint="--dry-run looks without changing")
@@ -106,6 +109,7 @@ def _wish(
     to: str | None,
     into: str,
     since: str | None,
+    query: str | None,
     *,
     removed: bool,
 ) -> Wish:
@@ -114,6 +118,8 @@ def _wish(
 
     if since is not None and not removed:
         raise UsageError("--since is about when messages were removed", hint="give it with --removed")
+    if query is not None and removed:
+        raise UsageError("a query finds what is there", hint="give --folder, --account and --since with --removed")
     known = shared.accounts([to] if to is not None else [])
     target = to or account or (next(iter(known)) if len(known) == 1 else None)
     if target is None:
@@ -122,7 +128,12 @@ def _wish(
     gone = (moment(since) if since is not None else 0.0) if removed else None
     # Back to the own account, unless another is named: then everything may go there.
     source = account if to is not None else target
-    return Wish(target, source, pattern, into, gone, None)
+    ids = None
+    if query is not None:
+        from mailsync.cli.export import found_by
+
+        ids = found_by(shared, query)
+    return Wish(target, source, pattern, into, gone, ids)
 
 
 def _carry_out(shared: Context, frozen: Frozen, shown: list[dict[str, Any]], *, dry_run: bool, as_json: bool) -> None:

@@ -28,6 +28,8 @@ ATTEMPTS = 1000
 SAMPLE = 5
 ABANDONED_SECONDS = 24 * 3600.0
 """A list that was shown for so long is approved by nobody any more."""
+KEPT_SECONDS = 90 * 24 * 3600.0
+"""For so long it is known what a server made of messages that it stores in other bytes."""
 
 
 @record(frozen=True)
@@ -108,10 +110,10 @@ def freeze(
     folders: Sequence[tuple[Source, Iterable[Candidate]]],
     at: float,
 ) -> Frozen:
-    """Write a list down; lists that nobody approved of in a day are forgotten."""
+    """Write a list down. Lists that nobody approved of in a day are forgotten, and what was carried out long ago."""
     connection.execute(
-        "DELETE FROM restores WHERE approved_by IS NULL AND job_id IS NULL AND created_at < ?",
-        (at - ABANDONED_SECONDS,),
+        "DELETE FROM restores WHERE finished_at < ? OR (approved_by IS NULL AND job_id IS NULL AND created_at < ?)",
+        (at - KEPT_SECONDS, at - ABANDONED_SECONDS),
     )
     account_id = connection.execute("SELECT id FROM accounts WHERE name = ?", (account,)).fetchone()[0]
     number = connection.execute(

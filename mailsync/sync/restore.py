@@ -81,7 +81,8 @@ class Restoration:
             raise
         finally:
             await self.mirror.end()
-            await self.mirror.set_state(self.mirror.resting)
+            if not self.mirror.syncing:
+                await self.mirror.set_state(self.mirror.resting)
             if not self.dry_run:
                 await self.store.awrite(partial(self._end, outcome=outcome))
 

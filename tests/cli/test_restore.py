@@ -153,3 +153,12 @@ def test_an_approved_list_goes_on_with_the_next_engine(mirrored: CommandLine, se
     result = mirrored("restore", "--yes", "--folder", "Ünï*", "--json")
     assert (result.code, result.json["restored"]) == (0, 1)
     assert server.verbs().count("APPEND") == 1
+
+
+def test_what_a_query_finds(mirrored: CommandLine, server: ModelServer) -> None:
+    assert mirrored("db", "reindex").code == 0
+    document = mirrored("restore", "--dry-run", "--query", "subject:star", "--json").json
+    assert [(one["name"], one["messages"]) for one in document["folders"]] == [("*star", 1)]
+    assert mirrored("restore", "--dry-run", "--query", "subject:(").code == 2
+    assert mirrored("restore", "--dry-run", "--query", "star", "--removed").code == 2
+    del server

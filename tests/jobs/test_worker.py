@@ -184,3 +184,18 @@ async def test_a_store_that_fails_for_good_ends_the_worker(store: Store, monkeyp
     await insert(store, "good")
     with pytest.raises(StoreError, match="disk is full"):
         await asyncio.wait_for(worker.run(), 5)
+
+
+async def test_what_an_engine_leaves_unfinished_waits_for_the_next(store: Store) -> None:
+    async def half(job: Job, stopping: Callable[[], bool]) -> Outcome:
+        told = await until_told(job, stopping)
+        told.unfinished = True
+        return told
+
+    async with serving(store, long=half):
+        left = await insert(store, "long")
+        await ended(store, left, "running")
+    async with serving(store, long=half):
+        await ended(store, left, "running")
+        await cancel(store, left)
+        assert (await ended(store, left)).status == "cancelled"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mailsync.store import consents
-from mailsync.sync import putting, restore
+from mailsync.sync import present, putting, restore
 from tests.servers.lies import offering, refused, without
 from tests.servers.model_server import ModelServer
 from tests.servers.proxy import FaultProxy, Faults
@@ -291,6 +291,29 @@ async def test_a_server_that_finds_nothing_is_not_believed(tmp_path: Path) -> No
         outcome = await restoring.outcome(rig)
         assert outcome.document["failed"] == COUNT + 1
         assert contents(server) == before
+
+
+@pytest.mark.parametrize("sought", [{1, 5, 7}, set(range(40))])
+async def test_in_a_large_folder_the_server_searches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sought: set[int]
+) -> None:
+    """What is there is found by Message-ID, or by date: another account has the messages already, but for some."""
+    monkeypatch.setattr(present, "ALL", 0)
+    monkeypatch.setattr(present, "EACH", 0)
+    with ModelServer() as server, ModelServer() as other, Rig(tmp_path, server.port) as rig:
+        for number in range(40):
+            server.mail.append("INBOX", letter(number), [], datetime(2001, 2, 3, tzinfo=UTC) + timedelta(days=number))
+        await rig.sync()
+        target = restoring.another(rig, other.port, "bob", "secret")
+        for one in server.mail.folders["INBOX"].messages.values():
+            other.mail.append("INBOX", one.raw, one.flags, one.date)
+        other.mail.expunge("INBOX", [uid for uid in range(1, 41) if uid - 1 in sought])
+        count = len(sought)
+        assert await restored(rig, to=target, account=ACCOUNT) == (count, 40 - count, 0)
+        assert await restored(rig, to=target, account=ACCOUNT) == (0, 40, 0)
+        assert contents(other) == contents(server)
+        if count < 40:
+            assert sum(b"HEADER MESSAGE-ID" in one.text for _, one in other.commands) > 20
 
 
 async def test_a_plea_to_slow_down_ends_it(tmp_path: Path) -> None:
