@@ -137,7 +137,7 @@ class Indexer:
                 last = envelopes.cursor(connection, quarantine.ENVELOPE)
                 if self._position < 0:
                     self._position = documents.cursor(connection, versions.INDEX)
-                    self._bulk = last - self._position > BACKLOG
+                    self._bulk = last - self._position > BACKLOG and not self._gentle
                 page = backlog.sizes_after(connection, self._position, last, self._size)
                 discarded = quarantine.discarded(connection) if page else frozenset()
             if not page:
