@@ -169,7 +169,7 @@ def _read(raw: bytes, region: _Open, fields: dict[str, str] | None) -> tuple[Par
         kind,
         min(body, end),
         end,
-        text_of(fields.get("content-transfer-encoding", "")).lower(),
+        _encoding(fields["content-transfer-encoding"][:200]) if "content-transfer-encoding" in fields else "",
         disposition.partition(";")[0].strip().lower(),
         decode_words(named) if "=?" in named else named,
         told.charset,
@@ -177,6 +177,12 @@ def _read(raw: bytes, region: _Open, fields: dict[str, str] | None) -> tuple[Par
         told.delsp,
     )
     return part, told.boundary if kind.startswith("multipart/") else b""
+
+
+@lru_cache(maxsize=64)
+def _encoding(value: str) -> str:
+    """Without what some senders put behind it, and with the hyphen that others leave out."""
+    return text_of(value).lower().partition(";")[0].partition("(")[0].strip().replace(" ", "-")
 
 
 @lru_cache(maxsize=256)

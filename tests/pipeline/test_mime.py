@@ -262,7 +262,13 @@ def test_a_type_with_blanks_in_it() -> None:
 
 
 def test_transfer_encodings() -> None:
-    for encoding, body in (("BASE64", "w7w="), ("quoted-printable", "=C3=BC=\r\n"), ("8bit", "ü"), ("x-what", "ü")):
+    for encoding, body in (
+        ("BASE64", "w7w="),
+        ("quoted-printable", "=C3=BC=\r\n"),
+        ("quoted printable; x (y)", "=C3=BC"),
+        ("8bit", "ü"),
+        ("x-what", "ü"),
+    ):
         raw = f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"
         assert parse(raw.encode()).text.strip() == "ü"
 
