@@ -12,6 +12,9 @@ from mailsync.cli.arguments import AsJson, complete_accounts
 from mailsync.errors import ConsentMissing, Interrupted
 
 if TYPE_CHECKING:
+    from array import array
+
+    from mailsync.cli.context import Context
     from mailsync.export.chosen import Outcome
     from mailsync.export.leaving import Form
 
@@ -30,23 +33,36 @@ Account = Annotated[
 Folder = Annotated[
     str | None, typer.Option("--folder", metavar="F", help="Only these folders: a name, glob or special use.")
 ]
+Query = Annotated[
+    str | None, typer.Option("--query", metavar="Q", help="Only what this finds, as `mailsync search` does.")
+]
 
 
 @app.command(epilog="Example: mailsync export eml ~/mail-backup --account work --folder INBOX")
 def eml(
-    ctx: typer.Context, dest: Dest, account: Account = None, folder: Folder = None, as_json: AsJson = False
+    ctx: typer.Context,
+    dest: Dest,
+    account: Account = None,
+    folder: Folder = None,
+    query: Query = None,
+    as_json: AsJson = False,
 ) -> None:
     """One file a message and index.jsonl beside them.
 
     Run again, it writes only what is new or differs. Files of messages that are gone stay, but leave the index.
     It needs email_read; without attachment_access messages that carry attachments are left out, and the exit code is 3.
     """
-    _export(ctx, "eml", dest, account, folder, as_json)
+    _export(ctx, "eml", dest, account, folder, query, as_json)
 
 
 @app.command(epilog="Example: mailsync export maildir ~/mail-backup --folder 'Lists/*'")
 def maildir(
-    ctx: typer.Context, dest: Dest, account: Account = None, folder: Folder = None, as_json: AsJson = False
+    ctx: typer.Context,
+    dest: Dest,
+    account: Account = None,
+    folder: Folder = None,
+    query: Query = None,
+    as_json: AsJson = False,
 ) -> None:
     """Maildirs, DEST/ACCOUNT/FOLDER/SUBFOLDER, with the exact bytes, flags and dates.
 
@@ -54,12 +70,17 @@ def maildir(
     messages that are gone stay. index.jsonl tells of each file what it is, folders.json where each folder went.
     It needs email_read; without attachment_access messages that carry attachments are left out, and the exit code is 3.
     """
-    _export(ctx, "maildir", dest, account, folder, as_json)
+    _export(ctx, "maildir", dest, account, folder, query, as_json)
 
 
 @app.command(epilog="Example: mailsync export mbox ~/mail-backup --account work")
 def mbox(
-    ctx: typer.Context, dest: Dest, account: Account = None, folder: Folder = None, as_json: AsJson = False
+    ctx: typer.Context,
+    dest: Dest,
+    account: Account = None,
+    folder: Folder = None,
+    query: Query = None,
+    as_json: AsJson = False,
 ) -> None:
     """One mboxrd file a folder, DEST/ACCOUNT/FOLDER/SUBFOLDER.mbox, with line ends as LF.
 
@@ -67,24 +88,35 @@ def mbox(
     that are gone. index.jsonl tells of each message where it is, folders.json where each folder went.
     It needs email_read; without attachment_access messages that carry attachments are left out, and the exit code is 3.
     """
-    _export(ctx, "mbox", dest, account, folder, as_json)
+    _export(ctx, "mbox", dest, account, folder, query, as_json)
 
 
 def _export(
-    ctx: typer.Context, form: Form, dest: Path, account: str | None, pattern: str | None, as_json: bool
+    ctx: typer.Context,
+    form: Form,
+    dest: Path,
+    account: str | None,
+    pattern: str | None,
+    query: str | None,
+    as_json: bool,
 ) -> None:
     from mailsync.cli.progress import bar
     from mailsync.export import leaving
-    from mailsync.export.chosen import choose
+    from mailsync.export.chosen import choose, holding
     from mailsync.export.index import INDEX
 
-    store = context.of(ctx).store()
+    shared = context.of(ctx)
+    store = shared.store()
     folders = choose(store, account, pattern)
+    only = None
+    if query is not None:
+        only = found_by(shared, query)
+        folders = holding(store, folders, only)
     dest = dest.expanduser()
-    everything = account is None and pattern is None
+    everything = account is None and pattern is None and query is None
     try:
         with bar("exporting", sum(folders.values())) as progress:
-            outcomes = leaving.run(store, form, dest, list(folders), progress.advance, everything=everything)
+            outcomes = leaving.run(store, form, dest, list(folders), progress.advance, everything=everything, only=only)
     except KeyboardInterrupt:
         raise Interrupted("the export was stopped", hint="run it again: it goes on with what is missing") from None
     names = ("written", "unchanged", "skipped", "withheld", "bytes", *leaving.counted(form))
@@ -103,6 +135,20 @@ def _export(
     if total.get("gone"):
         output.note(f"{output.count(total['gone'], 'message')} of earlier exports kept: gone from the folder since")
     _tell_withheld(outcomes, total["withheld"])
+
+
+def found_by(shared: Context, query: str) -> array[int]:
+    """The ids of what a query finds, ascending; what a person should know of it is told."""
+    from mailsync.cli import searching
+    from mailsync.export.chosen import matching
+    from mailsync.model import utc_now
+
+    with searching.pointing(query):
+        tree = searching.understood(shared, query)
+        found, told = matching(shared.store(), tree, searching.addresses(shared, tree), utc_now().date())
+    for line in told:
+        output.note(line)
+    return found
 
 
 def _tell_withheld(outcomes: dict[str, Outcome], withheld: int) -> None:

@@ -5,10 +5,11 @@ A search is over in milliseconds, so that all it loads is loaded where it is nee
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mailsync.cli import output
@@ -45,12 +46,19 @@ def search(
     if sort not in ("date", "relevance"):
         raise UsageError(f'--sort is date or relevance, not "{sort}"')
     text = " ".join(words)
-    try:
+    with pointing(text):
         _search(shared, text, understood(shared, text), limit, offset, sort == "relevance", as_json=as_json)
+    return 0
+
+
+@contextlib.contextmanager
+def pointing(text: str) -> Iterator[None]:
+    """What is wrong with the query `text` is pointed at on stderr, before the error is told."""
+    try:
+        yield
     except QueryError as error:
         _point(text, error.column)
         raise
-    return 0
 
 
 def understood(shared: Context, text: str) -> Query:

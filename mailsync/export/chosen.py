@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 
 from mailsync.errors import NotFound, UsageError
 from mailsync.pipeline.mime import carries_attachments
 from mailsync.privacy.consent import EMAIL_READ
+from mailsync.query.tree import Query
 from mailsync.record import record
 from mailsync.store import consents, overview, reading
 from mailsync.store import folders as stored_folders
@@ -76,6 +80,32 @@ def choose(store: Store, account: str | None, pattern: str | None) -> dict[Chose
     return folders
 
 
+def matching(
+    store: Store, query: Query, addresses: Mapping[str, Sequence[str]], today: date
+) -> tuple[array[int], list[str]]:
+    """The ids of the messages that a query finds, ascending, and what a person should know of it.
+
+    Raises QueryError. `addresses` are those of each account that are mine.
+    """
+    from mailsync.store import search
+
+    with store.read() as connection:
+        asked = search.Search(connection, query, today=today, addresses=addresses)
+        found = array("q", sorted(ident for chunk in asked.chunks() for ident in chunk))
+        waiting = search.waiting(connection)
+    told = asked.unknown
+    if waiting:
+        told = [*told, f"not indexed yet, so not looked at: {waiting:,} of the stored messages"]
+    return found, told
+
+
+def holding(store: Store, folders: Mapping[Chosen, int], messages: array[int]) -> dict[Chosen, int]:
+    """Those of the folders that hold some of these messages."""
+    with store.read() as connection:
+        there = reading.folders_of(connection, messages)
+    return {folder: count for folder, count in folders.items() if folder.id in there}
+
+
 Wanted = Callable[[StoredMessage], bool]
 """Asked of every message that is there, also of those that cannot leave, before its bytes are loaded."""
 Leaving = Iterator[tuple[StoredMessage, bytes]]
@@ -85,10 +115,18 @@ class Messages:
     """The messages of some folders with their bytes; `outcomes`, by account, count those that cannot leave.
 
     `advance` is told of progress in messages. Consent is asked for page by page: ConsentMissing ends an export.
+    With `only` (ids, ascending) the others do not leave, but are asked about as ever.
     """
 
-    def __init__(self, store: Store, outcomes: dict[str, Outcome], advance: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        outcomes: dict[str, Outcome],
+        advance: Callable[[int], None],
+        only: array[int] | None = None,
+    ) -> None:
         self.outcomes = outcomes
+        self.only = only
         self._store = store
         self._advance = advance
 
@@ -122,7 +160,7 @@ class Messages:
                     consents.require(connection, name, [EMAIL_READ])
                 whole = {name for name in names if consents.attachments_allowed(connection, name)}
                 for message in page:
-                    if not wanted(message):
+                    if not wanted(message) or not self._chosen(message.id):
                         continue
                     content = reading.raw(connection, message)
                     if content is None:
@@ -135,3 +173,9 @@ class Messages:
             if len(page) < PAGE:
                 return
             after = position(page[-1])
+
+    def _chosen(self, message_id: int) -> bool:
+        if self.only is None:
+            return True
+        at = bisect_left(self.only, message_id)
+        return at < len(self.only) and self.only[at] == message_id

@@ -19,7 +19,7 @@ def export(tree: Tree, messages: Messages, folders: list[Chosen], *, everything:
         name = f"{int(entry['id'])}.eml"
         return name if (tree.path / name).is_file() else None
 
-    with Index(tree.path, folders, find, everything=everything) as index:
+    with Index(tree.path, folders if messages.only is None else [], find, everything=everything) as index:
         for message, content in messages.by_id(folders):
             # The id is a number of our own: no text of a server or a message becomes part of a path.
             name = f"{message.id}.eml"

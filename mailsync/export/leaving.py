@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -28,10 +29,12 @@ def run(
     advance: Callable[[int], None],
     *,
     everything: bool,
+    only: array[int] | None = None,
 ) -> dict[str, Outcome]:
     """Export to `dest`; gives what was done, by account. That is on record, also where it failed in the middle.
 
-    `everything` says that `folders` are all there are. Raises Busy while another export is written there, UsageError
+    `everything` says that `folders` are all there are; of `only` (message ids, ascending) others stay where and as
+    earlier exports left them. Raises Busy while another export is written there, UsageError
     when one of another form was, ConsentMissing, mbox.Altered, OSError.
     """
     outcomes = {folder.account: Outcome() for folder in folders}
@@ -39,7 +42,7 @@ def run(
         document = _earlier(dest, form)
         ended = "ok"
         try:
-            _write(tree, form, document, Messages(store, outcomes, advance), folders, everything=everything)
+            _write(tree, form, document, Messages(store, outcomes, advance, only), folders, everything=everything)
         except BaseException as error:
             ended = type(error).__name__
             raise

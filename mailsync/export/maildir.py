@@ -147,7 +147,7 @@ def export(tree: Tree, messages: Messages, folders: list[Chosen], names: Names, 
                 present.seen(file)
         return True
 
-    with Index(tree.path, folders, find, everything=everything) as index:
+    with Index(tree.path, folders if messages.only is None else [], find, everything=everything) as index:
         for message, content in messages.by_id(folders, seek):
             path = path_of[message.account, message.folder]
             name = f"{base_of(message)}:2,{flags_of(message)}"

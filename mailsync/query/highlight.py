@@ -46,6 +46,7 @@ def term(words: Words) -> Term:
     return Term(words.place, found, not words.phrase and words.words.endswith("*"))
 
 
+@lru_cache(maxsize=64)
 def terms(query: Query | None) -> tuple[Term, ...]:
     """What is looked for in texts, without what is negated and without repetitions."""
     return tuple(dict.fromkeys(one for one in _terms(query, wanted=True) if one.words))[:_TERMS]
@@ -104,11 +105,12 @@ def _marked(text: str, found: Sequence[tuple[int, int]], begin: int, end: int) -
 
 def _best(found: Sequence[tuple[int, int]]) -> int:
     """The start of the places of which most lie within a snippet."""
-    best = count = 0
+    best = most = behind = 0
     for number, (first, _) in enumerate(found):
-        near = sum(1 for _, last in found[number : number + 20] if last <= first + LONGEST - _BEFORE)
-        if near > count:
-            best, count = first, near
+        while behind < len(found) and found[behind][1] <= first + LONGEST - _BEFORE:
+            behind += 1
+        if behind - number > most:
+            best, most = first, behind - number
     return best
 
 
@@ -132,13 +134,17 @@ def _table() -> _Placed:
 
 @lru_cache(maxsize=64)
 def _pattern(wanted: tuple[Term, ...]) -> re.Pattern[str] | None:
-    """All of them in one; between words is anything but a letter or digit of ASCII, or beyond it a blank."""
+    """All of them in one; between words is anything but a letter or digit of ASCII, or beyond it a blank.
+
+    Each begins with a letter and looks back then: what begins with a condition cannot be searched for fast.
+    """
     if not wanted:
         return None
     inside = "0-9a-z\x80-\U0010ffff"
     longest = sorted({(one.words, one.prefix) for one in wanted}, key=lambda one: (-len(one[0]), one))
-    choices = (
-        f"[^{inside}]+".join(map(re.escape, words)) + (f"[{inside}]*" if prefix else f"(?![{inside}])")
-        for words, prefix in longest
-    )
-    return re.compile(f"(?<![{inside}])(?:{'|'.join(choices)})")
+    choices = []
+    for words, prefix in longest:
+        first, *others = map(re.escape, words)
+        said = f"[^{inside}]+".join([f"{first}(?<![{inside}]{first})", *others])
+        choices.append(said + (f"[{inside}]*" if prefix else f"(?![{inside}])"))
+    return re.compile("|".join(choices))

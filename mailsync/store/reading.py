@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -72,3 +73,15 @@ def folder_page(connection: sqlite3.Connection, folder_id: int, after: int, limi
         f"{_PRESENT} WHERE m.folder_id = ? AND m.uid > ? ORDER BY m.uid LIMIT ?", (folder_id, after, limit)
     )
     return (StoredMessage(*row) for row in rows.fetchall())
+
+
+def folders_of(connection: sqlite3.Connection, message_ids: Sequence[int]) -> set[int]:
+    """The folders that hold these messages."""
+    found: set[int] = set()
+    for at in range(0, len(message_ids), 10_000):
+        chosen = json.dumps(list(message_ids[at : at + 10_000]))
+        rows = connection.execute(
+            "SELECT DISTINCT folder_id FROM messages WHERE id IN (SELECT value FROM json_each(?))", (chosen,)
+        )
+        found.update(row[0] for row in rows)
+    return found

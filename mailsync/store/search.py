@@ -27,8 +27,12 @@ __all__ = ["END", "START", "Attached", "Hit", "Search", "hits", "ids", "snippet"
 
 STRETCH = 5_000
 """Matches, or documents, that are looked at before another way is considered: some 10 ms at worst."""
-FEW = 300
-"""Messages that are cheaper looked up one by one than found among a common word's."""
+FEW = 500
+"""Messages that are rather gone through at once: some 10 ms at worst."""
+SOME = 2_000
+"""Messages that are cheaper looked up in the index one by one (20 to 40 us) than found among all a common word has."""
+ONE_BY_ONE = 0.01
+"""How much less it costs to have all matches of a word than to look up as many messages one by one."""
 MANY = 10_000
 """Messages that may be gathered and sorted for one page: some 30 ms."""
 CHUNK = 20_000
@@ -38,7 +42,11 @@ RANKED = 10_000
 """Matches that are ranked by relevance, the newest; ranking one takes some 2 us."""
 WEIGHTS = (8.0, 4.0, 2.0, 1.0, 1.0, 4.0, 2.0)
 """Of the columns of `words` for bm25: a word in the subject says more than one in the body."""
-_ORDER = "ORDER BY d.id DESC, m.id DESC"
+_ORDER = "ORDER BY d.id DESC, m.id"
+_IS_MATCH = "AND EXISTS (SELECT 1 FROM words w WHERE w.words MATCH :match AND w.rowid = d.id)"
+_MATCHED_ORDER = "ORDER BY w.rowid DESC"
+"""The same: FTS5 takes an order of its own rows alone, and without one SQLite sorts all matches. The messages of one
+document come by the index `messages_by_content`."""
 _JOINED = "documents d CROSS JOIN messages m ON m.content_id = d.content_id"
 
 
@@ -118,24 +126,28 @@ class Search:
         where = self._where
         if relevance and where.match is not None:
             return self._ranked(limit, offset)
-        if self._few is not None and (where.match is None or self._few[1] <= FEW):
-            return self._rows(self._gathered(self._few[0], one_by_one=True), where.low, limit, offset)
+        few, number = self._few if self._few is not None else (None, 0)
+        if where.match is None and few is not None and number <= FEW:
+            return self._rows(self._gathered(few), where.low, limit, offset)
         plain = self._matched() if where.match is not None else self._scanned()
-        if where.match is None or where.conditions:
-            edge = self._edge(STRETCH)
-            if edge is not None:
-                found = self._rows(plain, edge, limit, offset)
-                if len(found) == limit:
-                    return found
-                if self._few is not None:
-                    plain = self._gathered(self._few[0], one_by_one=False)
-        return self._rows(plain, where.low, limit, offset)
+        edge = self._edge(STRETCH) if where.match is None or where.conditions else None
+        if edge is None:
+            return self._rows(plain, where.low, limit, offset)
+        if few is None or number > FEW:
+            found = self._rows(plain, edge, limit, offset)
+            if len(found) == limit:
+                return found
+        if few is None:
+            return self._rows(plain, where.low, limit, offset)
+        if where.match is not None and number <= max(SOME, self._estimated(edge) * ONE_BY_ONE):
+            return self._looked_up(few, limit, offset)
+        return self._rows(self._gathered(few), where.low, limit, offset)
 
     def count(self) -> int:
         """How many messages there are. It looks at every match: about 1 us each, 1 s for a million."""
         where = self._where
         if self._few is not None:
-            source = self._gathered(self._few[0], one_by_one=where.match is None or self._few[1] <= FEW)
+            source = self._gathered(self._few[0], one_by_one=self._few[1] <= FEW)
         else:
             source = self._matched() if where.match is not None else self._scanned()
         row = self._connection.execute(f"SELECT count(*) {source}", self._bound(where.low, where.high)).fetchone()
@@ -145,8 +157,8 @@ class Search:
         """All message ids, the newest first: few at first, then `CHUNK` at a time."""
         where = self._where
         if self._few is not None:
-            one_by_one = where.match is None or self._few[1] <= FEW
-            yield self._ids(self._gathered(self._few[0], one_by_one=one_by_one), where.low, where.high, -1)
+            source = self._gathered(self._few[0], one_by_one=self._few[1] <= FEW)
+            yield self._ids(source, where.low, where.high, -1)
             return
         by_match = where.match is not None and not where.heavy
         source = self._matched() if where.match is not None else self._scanned()
@@ -170,25 +182,37 @@ class Search:
     def _scanned(self) -> str:
         return f"FROM {_JOINED} WHERE d.id BETWEEN :low AND :high {self._conditions()}"
 
-    def _gathered(self, driver: Driver, *, one_by_one: bool) -> str:
-        words = ""
-        if self._where.match is not None:
-            words = (
-                "AND EXISTS (SELECT 1 FROM words w WHERE w.words MATCH :match AND w.rowid = d.id)"
+    def _gathered(self, driver: Driver, *, one_by_one: bool = False, words: bool = True) -> str:
+        words_too = ""
+        if self._where.match is not None and words:
+            words_too = (
+                _IS_MATCH
                 if one_by_one
-                else "AND d.id IN (SELECT rowid FROM words WHERE words MATCH :match AND rowid BETWEEN :low AND :high)"
+                else "AND +d.id IN (SELECT rowid FROM words WHERE words MATCH :match AND rowid BETWEEN :low AND :high)"
             )
         return f"""FROM ({driver.sql}) f CROSS JOIN messages m ON m.id = f.id
                    CROSS JOIN documents d ON d.content_id = m.content_id
-                   WHERE d.id BETWEEN :low AND :high {self._conditions()} {words}"""
+                   WHERE d.id BETWEEN :low AND :high {self._conditions()} {words_too}"""
+
+    def _looked_up(self, driver: Driver, limit: int, offset: int) -> list[int]:
+        """The newest first, no further than needed. What has a LIMIT is neither merged with what is around it nor
+        gone through twice, so that its order stays."""
+        sorted_out = f"SELECT m.id AS id, d.id AS document_id {self._gathered(driver, words=False)} {_ORDER} LIMIT -1"
+        return self._column(
+            f"""SELECT d.message_id FROM (SELECT id AS message_id, document_id AS id FROM ({sorted_out})) d
+                WHERE 1 {_IS_MATCH} LIMIT :limit OFFSET :offset""",
+            self._where.low,
+            limit=limit,
+            offset=offset,
+        )
 
     def _ranked(self, limit: int, offset: int) -> list[int]:
         weights = ", ".join(map(str, WEIGHTS))
         ranked = f"""SELECT m.id AS id, d.id AS document_id, bm25(words, {weights}) AS rank {self._matched()}
-                     ORDER BY w.rowid DESC, m.id DESC LIMIT :ranked"""
+                     {_MATCHED_ORDER} LIMIT :ranked"""
         return self._column(
             f"""SELECT id FROM (SELECT id, document_id, rank FROM ({ranked})
-                ORDER BY rank, document_id DESC, id DESC LIMIT :limit OFFSET :offset)""",
+                ORDER BY rank, document_id DESC, id LIMIT :limit OFFSET :offset)""",
             self._where.low,
             limit=limit,
             offset=offset,
@@ -223,18 +247,26 @@ class Search:
         ).fetchone()
         return int(row[0]) if row else None
 
+    def _estimated(self, edge: int) -> float:
+        """How many matches there may be, as the newest `STRETCH`, which end at `edge`, lie over time."""
+        oldest, newest = self._connection.execute(
+            "SELECT (SELECT min(id) FROM documents), (SELECT max(id) FROM documents)"
+        ).fetchone()
+        oldest, newest = max(oldest, self._where.low), min(newest, self._where.high)
+        return float(STRETCH * (newest - oldest) / max(newest - edge, 1))
+
     # -- rows --------------------------------------------------------------------------------------------------------
 
     def _rows(self, source: str, low: int, limit: int, offset: int) -> list[int]:
         return self._column(
-            f"SELECT m.id {source} {_ORDER} LIMIT :limit OFFSET :offset", low, limit=limit, offset=offset
+            f"SELECT m.id {_ordered(source)} LIMIT :limit OFFSET :offset", low, limit=limit, offset=offset
         )
 
     def _ids(self, source: str, low: int, high: int, limit: int) -> array[int]:
         return array(
             "q",
             onestep.column(
-                self._connection, f"SELECT m.id {source} {_ORDER} LIMIT :limit", self._bound(low, high, limit=limit)
+                self._connection, f"SELECT m.id {_ordered(source)} LIMIT :limit", self._bound(low, high, limit=limit)
             ),
         )
 
@@ -244,6 +276,10 @@ class Search:
     def _bound(self, low: int, high: int, **more: int) -> dict[str, str | int]:
         match = {} if self._where.match is None else {"match": self._where.match}
         return {**self._where.parameters, **match, "low": low, "high": high, **more}
+
+
+def _ordered(source: str) -> str:
+    return f"{source} {_MATCHED_ORDER if source.startswith('FROM words w ') else _ORDER}"
 
 
 def ids(
