@@ -31,6 +31,8 @@ from mailsync.pipeline.limits import LENGTH, MARKER, OUT_OF_MEMORY
 
 LISTS = 2
 """Lists a worker has at once, so that it never waits for the next."""
+WORTH = 8
+"""Lists that wait, before another worker is started for them: they take one as long as the start of another."""
 PIPE = 1 << 20
 """Bytes that results may pile up to while nobody gathers."""
 SILENCE_SECONDS = 60.0
@@ -40,6 +42,7 @@ START_SECONDS = 60.0
 STARTS = 3
 """Workers in a row that end without a message to blame, before it is the machine."""
 ENTRY = "from mailsync.pipeline.worker import main; main()"
+SILENT = "its parser did not come to an end"
 _REASONS = {
     -signal.SIGPROF: "it took more than two seconds",
     OUT_OF_MEMORY: "it took more than 200 MB of memory",
@@ -91,6 +94,7 @@ class Pool:
                 found += self._bury(worker)
         for worker in self._workers:
             if worker.works and time.monotonic() - worker.heard > (SILENCE_SECONDS if worker.spoke else START_SECONDS):
+                worker.silent = True
                 worker.process.kill()
         return found
 
@@ -98,25 +102,32 @@ class Pool:
         """End the workers and forget what they had; more may be submitted."""
         self._waiting.clear()
         for worker in list(self._workers):
-            worker.process.kill()
-            self._remove(worker)
+            self._end(worker)
 
     def _hand_out(self) -> None:
-        for worker in self._workers:
-            if self._waiting and not worker.works:
-                worker.give(self._waiting.popleft())
-        while self._waiting and len(self._workers) < self._count:
-            self._add().give(self._waiting.popleft())
-        for worker in self._workers:
-            # Nothing is put behind what may end the worker: it would only come back.
-            while self._waiting and len(worker.works) < LISTS and not worker.works[-1].alone:
-                worker.give(self._waiting.popleft())
+        while self._waiting and (worker := self._taker(self._waiting[0].alone)) is not None:
+            worker.give(self._waiting.popleft())
+
+    def _taker(self, alone: bool) -> _Worker | None:
+        """Who takes the next list; what has ended a worker is for one that has done nothing yet, and waits for it."""
+        for worker in [worker for worker in self._workers if not worker.works]:
+            if not alone or not worker.used:
+                return worker
+            self._end(worker)
+        if not self._workers or (len(self._workers) < self._count and (alone or len(self._waiting) >= WORTH)):
+            return self._add()
+        open_to_more = [one for one in self._workers if len(one.works) < LISTS and not one.works[-1].alone]
+        return None if alone else min(open_to_more, key=lambda one: len(one.works), default=None)
 
     def _add(self) -> _Worker:
         worker = _Worker(self._path, self._niceness, self._entry)
         self._workers.append(worker)
         self._selector.register(worker.results, selectors.EVENT_READ, worker)
         return worker
+
+    def _end(self, worker: _Worker) -> None:
+        worker.process.kill()
+        self._remove(worker)
 
     def _remove(self, worker: _Worker) -> None:
         self._selector.unregister(worker.results)
@@ -133,7 +144,7 @@ class Pool:
             guilty = works[0].alone or code == -signal.SIGPROF  # the time that it took is its own in any company
             works[0].left.remove(suspect)
             if guilty:
-                failed.append((suspect, _REASONS.get(code, f"its parser ended ({code})")))
+                failed.append((suspect, SILENT if worker.silent else _REASONS.get(code, f"its parser ended ({code})")))
             else:
                 works.insert(0, _Work([suspect], alone=True))
         else:
@@ -163,13 +174,16 @@ class _Worker:
             self._marker = mmap.mmap(file.fileno(), MARKER.size)
             # The package is found where it is here, and nothing in the current directory passes for it.
             found = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+            env = {
+                name: value for name, value in os.environ.items() if not name.startswith("MAILSYNC_")
+            }  # no passwords
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", entry, str(path), str(file.fileno()), str(niceness)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[file.fileno()],
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, found))},
+                env=env | {"PYTHONPATH": os.pathsep.join(filter(None, found))},
                 process_group=0,  # an interrupt from the terminal is for its owner
             )
         self.results = self._pipe(self.process.stdout)
@@ -178,7 +192,7 @@ class _Worker:
             fcntl.fcntl(self.results, fcntl.F_SETPIPE_SZ, PIPE)
         self.works: deque[_Work] = deque()
         self.heard = time.monotonic()
-        self.spoke = False
+        self.spoke = self.used = self.silent = False
         self._buffer = bytearray()
 
     @staticmethod
@@ -195,6 +209,7 @@ class _Worker:
     def give(self, work: _Work) -> None:
         if not self.works:
             self.heard = time.monotonic()
+        self.used = True
         self.works.append(work)
         data = marshal.dumps(list(work.left))
         with contextlib.suppress(BrokenPipeError):  # it has ended: whoever reads from it finds out

@@ -38,6 +38,7 @@ def main(understand: Callable[[bytes], Digested] = digest) -> None:
     """`argv`: the database, the file descriptor of the marker, how nice to be. Returns when stdin ends."""
     path, marker, niceness = sys.argv[1:]
     os.nice(int(niceness))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold mail
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing else gets between the results
     gc.freeze()
@@ -87,6 +88,7 @@ class _Memory:
 
     def __init__(self) -> None:
         self._base = self._now = 0
+        self._most = resource.getrlimit(resource.RLIMIT_AS)[1]
         with contextlib.suppress(OSError):
             self._base = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
@@ -95,7 +97,8 @@ class _Memory:
         wanted = self._base + MEMORY + max(size, LARGE)
         if self._base and wanted != self._now:
             self._now = wanted
-            resource.setrlimit(resource.RLIMIT_AS, (wanted, resource.RLIM_INFINITY))
+            if self._most == resource.RLIM_INFINITY or wanted < self._most:
+                resource.setrlimit(resource.RLIMIT_AS, (wanted, self._most))
 
 
 def _lists(pipe: BinaryIO) -> Iterator[list[int]]:

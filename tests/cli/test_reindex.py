@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 
-
 from mailsync.engine.engine import Engine
 from mailsync.store import documents
 from mailsync.store.database import Store
