@@ -190,7 +190,7 @@ def _elements(shared: Context, message: StoredMessage, content: bytes, parsed: P
         )
         return
     for one in found:
-        output.say(f"{one.type} {one.id}")
+        output.say(f"{one.type} {one.id}  {one.metadata.get('attribution', '')}".rstrip())
         for line in (one.text or "(unnamed)").split("\n"):
             output.say(f"    {line}")
     for triple in triples:

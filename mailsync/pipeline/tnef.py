@@ -16,10 +16,13 @@ from mailsync.pipeline.words import clean, decode_bytes
 SIGNATURE = b"\x78\x9f\x3e\x22"
 FILES = 200
 """Files of a stream that are looked at; real ones stay below 50."""
+ATTRIBUTES = 10_000
 PROPERTIES = 2000
-"""Properties of one attachment; real ones stay below 100."""
+"""Properties of one attachment, and values of one of them; real ones stay below 100."""
+COMPRESSED = 2 << 20
+"""Bytes of compressed RTF that are read: each costs a step of the interpreter, so many of them half a second."""
 TEXT = 16 << 20
-"""Bytes of RTF made from its compressed form: each costs a step of the interpreter, and 4 MB took a second."""
+"""Bytes of RTF that are made of these."""
 
 # Attributes (MS-OXTNEF section 2.1.3.1): the low half names them.
 _ATTACH_DATA = 0x800F
@@ -104,7 +107,9 @@ def files(stream: bytes) -> list[File]:
 def _attributes(stream: bytes) -> Iterator[tuple[int, int, int]]:
     """Name, start and end of each attribute, until one does not fit; a checksum of two bytes follows each."""
     at = len(SIGNATURE) + 2
-    while at + _ATTRIBUTE.size <= len(stream):
+    for _ in range(ATTRIBUTES):
+        if at + _ATTRIBUTE.size > len(stream):
+            return
         _, name, _, length = _ATTRIBUTE.unpack_from(stream, at)
         at += _ATTRIBUTE.size
         if length > len(stream) - at:
@@ -136,7 +141,9 @@ def _properties(stream: bytes, start: int, end: int) -> dict[int, tuple[int, byt
         if width is not None:
             at += width * count
             continue
-        for number in range(min(count, end - at)):
+        if count > PROPERTIES:
+            break
+        for number in range(count):
             length = _u32(stream, at, end)
             at += 4
             if length > end - at:
@@ -196,12 +203,13 @@ def _as_utf8(kind: int, data: bytes, codepage: str = "") -> bytes:
 
 
 def plain_rtf(data: bytes) -> bytes:
-    """RTF out of its compressed form (MS-OXRTFCP), TEXT bytes at most, as far as it is whole; empty if it is none."""
+    """RTF out of its compressed form (MS-OXRTFCP), within limits and as far as it is whole; empty if it is none."""
     size, form = _u32(data, 4, len(data)), data[8:12]
     if form == b"MELA":
         return data[16 : 16 + size]
     if form != b"LZFu":
         return b""
+    data = data[: 16 + COMPRESSED]
     out = bytearray(_RTF_START)
     at, wanted = 16, len(out) + min(size, TEXT)
     while at < len(data) and len(out) < wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,33 @@ def test_a_damaged_stream_is_no_error(data: st.DataObject) -> None:
         stream[data.draw(st.integers(6, len(stream) - 1))] = data.draw(st.integers(0, 255))
     found = tnef.files(bytes(stream[: data.draw(st.integers(6, len(stream)))]))
     assert sum(len(one.data) for one in found) < 10 * len(stream)
+
+
+def test_hostile_streams_take_no_longer() -> None:
+    def number(value: int) -> bytes:
+        return value.to_bytes(4, "little")
+
+    many = number(1) + b"\x02\x11\x01\x10" + number(5_000_000) + bytes(20_000_000)
+    rtf = bytes(4) + number(16 << 20) + b"LZFu" + bytes(4) + (b"\xff" + b"\x0c\xd0" * 8) * 1_000_000
+    for attributes in (
+        [number(0x00069003) + number(len(many)) + many],
+        [
+            number(0x00069003)
+            + number(len(rtf) + 16)
+            + number(1)
+            + b"\x02\x01\x09\x10"
+            + number(1)
+            + number(len(rtf))
+            + rtf
+        ],
+        [number(0x00069002) + number(0)] * 1_000_000,
+        [number(0x00069003) + number(4) + bytes(4)] * 1_000_000,
+    ):
+        stream = tnef.SIGNATURE + b"\1\0" + b"".join(b"\1" + one + b"\0\0" for one in attributes)
+        start = time.thread_time()
+        found = tnef.files(stream)
+        assert time.thread_time() - start < 2
+        assert len(found) <= tnef.FILES + 1
 
 
 # The example of MS-OXRTFCP section 3.1.1.
