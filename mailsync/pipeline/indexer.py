@@ -24,7 +24,7 @@ from mailsync.store import backlog, documents, envelopes, quarantine, threads
 from mailsync.store.database import Store
 
 BATCH = 2000
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 6 << 20
 """Messages, and raw bytes of them, a transaction has at most; a larger one goes alone."""
 GENTLE = 100
 """Messages a transaction has where others must not wait for it."""
