@@ -11,6 +11,7 @@ blanks apart, items keep their number and depth, quoted mail is marked by ">" as
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import unescape
 from itertools import repeat
 
@@ -23,9 +24,6 @@ _TAG = re.compile(
 _SILENT = ("script", "style", "title", "head", "template", "svg", "textarea", "select")
 """Elements whose content is not text of the message."""
 _SKIPPED = re.compile(rf"<(?:!--|[!?]|({'|'.join(_SILENT)})(?=[\s/>]))", re.IGNORECASE)
-_CLOSING = {name: re.compile(rf"</{name}\s*+>", re.IGNORECASE) for name in _SILENT}
-# Many a head is never closed, and a mail that is quoted within has one, too.
-_CLOSING["head"] = re.compile(r"</head\s*+>|<body(?=[\s>])", re.IGNORECASE)
 # One by one, and with a word in front that is soon found to be absent.
 _HIDING = {
     word: re.compile(rf"{word}\s*+:\s*+{value}")
@@ -36,7 +34,10 @@ _HIDING = {
         ("max-height", r"0(?![0-9]|\.0*+[1-9])"),
     )
 }
-_VOID = frozenset({"img", "br", "hr", "input", "meta", "link", "col", "area", "wbr"})
+_VOID = frozenset({"img", "br", "hr", "input"})
+_NAMES = "div span p a font center table tbody tr td th ul ol li b i u em strong small section h1 h2 h3 h4 h5 h6 o:p"
+_HIDDEN = _VOID | frozenset(_NAMES.split())
+"""Elements that are looked at whether they are hidden."""
 _ALT = re.compile(r"""\salt\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"']++))""", re.IGNORECASE)
 _NO_BORDER = re.compile(r"border\s*+:\s*+(?:none|0)", re.IGNORECASE)
 
@@ -108,7 +109,7 @@ def _heard(html: str) -> str:
             if end < 3:
                 absent.add("-->")
         elif match[1] and (name := match[1].lower()) not in absent:
-            found = _CLOSING[name].search(html, match.end())
+            found = _closing(name).search(html, match.end())
             if found is None:
                 absent.add(name)
             else:
@@ -131,9 +132,9 @@ def _seen(html: str) -> str:
         left = html.rfind("<", looked, at)
         looked = max(looked, at)
         tag = _TAG.match(html, left) if left >= last and unclosed < UNCLOSED else None
-        if tag is None or tag.end() <= at or tag[1][0] == "/":
+        if tag is None or tag.end() <= at or (name := tag[1].lower()) not in _HIDDEN:
             continue
-        end = tag.end() if tag[1].lower() in _VOID else _element_end(html, tag[1], tag.end())
+        end = tag.end() if name in _VOID else _element_end(html, name, tag.end())
         if end is None:
             unclosed += 1
             continue
@@ -145,10 +146,22 @@ def _seen(html: str) -> str:
     return "".join(kept)
 
 
+# Made when they are needed: importing this would take 5 ms longer.
+@lru_cache
+def _closing(name: str) -> re.Pattern[str]:
+    # Many a head is never closed, and a mail that is quoted within has one, too.
+    return re.compile(rf"</{name}\s*+>" + (r"|<body(?=[\s>])" if name == "head" else ""), re.IGNORECASE)
+
+
+@lru_cache
+def _tags(name: str) -> re.Pattern[str]:
+    return re.compile(rf"<(/?){name}(?=[\s/>])[^>]*+>?", re.IGNORECASE)
+
+
 def _element_end(html: str, name: str, at: int) -> int | None:
     """Behind the end tag of the element whose content begins at `at`; None if it is never closed."""
     depth = 1
-    for match in re.compile(rf"<(/?){name}(?=[\s/>])[^>]*+>?", re.IGNORECASE).finditer(html, at):
+    for match in _tags(name).finditer(html, at):
         depth += -1 if match[1] else 1
         if not depth:
             return match.end()

@@ -234,7 +234,8 @@ def _parameters(value: str) -> dict[str, str]:
     for name, text in _PARAMETER.findall(value):
         name = name.lower()
         if text[:1] == '"':
-            text = re.sub(r"\\(.)", r"\1", text[1:-1] if len(text) > 1 and text[-1] == '"' else text[1:])
+            text = text[1:-1] if len(text) > 1 and text[-1] == '"' else text[1:]
+            text = re.sub(r"\\(.)", r"\1", text) if "\\" in text else text
         else:
             text = text.strip()
         base, star, rest = name.partition("*")

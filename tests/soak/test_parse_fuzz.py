@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.corpus import iter_bulk, iter_torture
@@ -66,13 +66,16 @@ TREES = st.recursive(
 def test_made_mail() -> None:
     watch = Watch()
     end = time.monotonic() + 0.2 * SECONDS
-
-    @settings(max_examples=int(SECONDS * 100), deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(TREES)
-    def parsed(raw: bytes) -> None:
-        if time.monotonic() < end:
+    number = SEED
+    while time.monotonic() < end:
+        # A thousand at a time, since each run remembers what it has tried.
+        @seed(number)
+        @settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(TREES)
+        def parsed(raw: bytes) -> None:
             watch.parse(raw)
 
-    parsed()
-    print(watch)
+        parsed()
+        number += 1
+    print(f"seeds {SEED} to {number - 1}: {watch}")
     assert watch.count > SECONDS
