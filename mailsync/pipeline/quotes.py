@@ -58,6 +58,8 @@ _DASHED_NAME = re.compile(r"[-–—]{1,2}[A-Z][\w.]+(?: [A-Z][\w.]+){0,3}[ \t]*
 _LEAVE = re.compile(rf"[ \t]*(?:{_any_of(words.LEAVE)})[ \t]*[,.!–-]*[ \t]*$", re.IGNORECASE)
 _LEAVES = _first_words(words.LEAVE)
 _STARTS = _BEGINNINGS | _ANNOUNCEMENTS | _FIELDS | _TELEPHONES | _LEAVES
+DASHED = 30
+"""Lines below "--" that cannot be a signature."""
 SIGNED = 8
 """Lines below a leave-taking that may be a signature, each of LINE characters at most."""
 LINE = 70
@@ -188,7 +190,8 @@ class _Reader:
             return False
         if line[0] in "-_=*–—":
             if _SEPARATOR.match(line):
-                return True
+                # Without its blank it may part anything.
+                return line != "--" or sum(map(bool, self.lines[at + 1 : at + 2 * DASHED])) < DASHED
             if _RULE.match(line):
                 rest = self.lines[at + 1 : at + 2 + 2 * FOOTER]
                 below = [one for one in rest if one.strip()]

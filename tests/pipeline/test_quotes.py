@@ -91,6 +91,7 @@ def test_what_is_no_signature_and_no_quote() -> None:
         "On the other hand, he wrote:\nnothing",
         "a -- b\n--verbose is an option",
         "x > y\nif a > b",
+        "one\n--\n" + "two\n" * 30,
     ):
         assert [one.origin for one in quotes.segments(text)] == ["own"], text
 
