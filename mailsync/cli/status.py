@@ -43,7 +43,7 @@ def read(shared: Context) -> dict[str, Any]:
     """The `status` document."""
     from mailsync.model import iso
     from mailsync.privacy import consent
-    from mailsync.store import consents, labels, overview, quarantine
+    from mailsync.store import consents, documents, labels, overview, quarantine
     from mailsync.store.lock import owner
 
     engine = owner(shared.data_dir)
@@ -51,12 +51,14 @@ def read(shared: Context) -> dict[str, Any]:
     granted: dict[str, frozenset[str]] = {}
     virtual: dict[str, list[tuple[str, int, int]]] = {}
     aside: dict[str, int] = {}
+    done = total = 0
     configured = shared.config.accounts
     if shared.has_store:
         with shared.store().read() as connection:
             stored = {account.name: account for account in overview.accounts(connection)}
             granted = {name: consents.granted(connection, name) for name in {*configured, *stored}}
             aside = quarantine.counts(connection)
+            done, total = documents.progress(connection)
             virtual = {account.name: labels.virtual(connection, account.id) for account in stored.values()}
     accounts = []
     for name in dict.fromkeys([*configured, *stored]):
@@ -94,6 +96,7 @@ def read(shared: Context) -> dict[str, Any]:
             "pid": engine["pid"] if engine else None,
             "since": iso(engine["since"]) if engine else None,
         },
+        "index": {"done": done, "total": total},
         "accounts": accounts,
     }
 
@@ -151,6 +154,9 @@ def _print(document: dict[str, Any], config_path: Path, *, details: bool) -> Non
         if engine["running"]
         else "engine: not running"
     )
+    index = document["index"]
+    if index["done"] < index["total"]:
+        output.say(f"search: {index['done']:,} of {output.count(index['total'], 'message')} indexed")
     for account in document["accounts"]:
         print()
         _print_account(account, details=details)

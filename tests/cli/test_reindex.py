@@ -20,8 +20,12 @@ def indexed(cli: CommandLine) -> dict[int, str]:
 
 def test_it_makes_everything_anew(mirrored: CommandLine) -> None:
     assert indexed(mirrored) == {}
+    assert mirrored("status", "--json").json["index"] == {"done": 0, "total": 4}
+    assert "search: 0 of 4 messages indexed" in mirrored("status").out
     document = mirrored("db", "reindex", "--json").json
     assert (document["ok"], document["done"], document["total"]) == (True, 4, 4)
+    assert mirrored("status", "--json").json["index"] == {"done": 4, "total": 4}
+    assert "search:" not in mirrored("status").out
     made = indexed(mirrored)
     assert made[1] == "Grüße\x1b[31m"
     with closing(Store.open(mirrored.data)) as store:

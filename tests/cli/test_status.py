@@ -42,7 +42,8 @@ def test_before_anything(cli: CommandLine) -> None:
 
 def test_without_accounts(cli: CommandLine) -> None:
     cli.configure("")
-    assert cli("status", "--json").json == {"engine": ENGINE_OFF, "accounts": []}
+    index = {"done": 0, "total": 0}
+    assert cli("status", "--json").json == {"engine": ENGINE_OFF, "index": index, "accounts": []}
     assert "no accounts yet" in cli("status").err
 
 
