@@ -34,7 +34,10 @@ def busy(app: MailsyncApp) -> bool:
         return pane.examining
     if isinstance(pane, QuarantineScreen):
         return pane.reading
-    return isinstance(pane, MailScreen) and (pane.following or pane.messages._reading or pane.messages.loading_list)
+    if not isinstance(pane, MailScreen):
+        return False
+    rows = pane.messages
+    return pane.following or rows._reading or rows.loading_list or rows.changing or pane.search.waiting
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:

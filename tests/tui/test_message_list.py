@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from mailsync.store import messages
 from mailsync.store.codec import Codec
 from mailsync.tui.app import MailsyncApp
-from mailsync.tui.widgets.message_list import KEPT, PAGE, MessageList
+from mailsync.tui.gathering import PAGE
+from mailsync.tui.widgets.message_list import KEPT, MessageList
 from tests.tui import samples
 from tests.tui.driving import mail_screen, settle, until
 from tests.tui.prepared import NOW, Builder, letter

@@ -185,12 +185,14 @@ class MailScreen(Pane):
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         if message.rows is self.messages:
             self._show_fetch()
+            follow = self._follow_list
+        elif message.rows is self.folders and self.focused is self.folders:
+            follow = self._follow_tree
+        else:  # the tree moved by itself
+            return
         if self._follow is not None:
             self._follow.stop()
-        if message.rows is self.folders and self.focused is self.folders:
-            self._follow = self.set_timer(FOLLOW_SECONDS, self._follow_tree)
-        elif message.rows is self.messages:
-            self._follow = self.set_timer(FOLLOW_SECONDS, self._follow_list)
+        self._follow = self.set_timer(FOLLOW_SECONDS, follow)
 
     @property
     def following(self) -> bool:
@@ -331,18 +333,19 @@ class MailScreen(Pane):
 
         def under(name: str | None) -> None:
             if name is not None:
-                self._keep(name, text)
+                self._keep("-".join(name.split()), text)
 
         self.app.push_screen(PromptScreen("Keep this search", "Name", "", lead), under)
 
     @work(thread=True, group="searches", exit_on_error=False, description="keeping a search")
     def _keep(self, name: str, text: str) -> None:
+        failure: MailsyncError | None = None
         try:
             self._searches.save(name, text)
         except MailsyncError as error:
-            self.post_message(self.SearchesRead(self._searches.read(), "", error))
-        else:
-            self.post_message(self.SearchesRead(self._searches.read(), f"Kept as {name}"))
+            failure = error
+        kept = counted(self._store, self._searches.read(), self._now())
+        self.post_message(self.SearchesRead(kept, f"Kept as {name}", failure))
 
     def _count_searches(self) -> None:
         if not self._counting and time.monotonic() >= self._count_after:

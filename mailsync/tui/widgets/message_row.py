@@ -22,8 +22,11 @@ COLUMNS = (
     Column("date", "Date", 8, keep=60, align="right"),
 )
 WIDE_COLUMNS = tuple(replace(column, width=26) if column.key == "from" else column for column in COLUMNS)
+NARROW_THREADS = tuple(replace(column, width=18) if column.key == "subject" else column for column in COLUMNS)
 WIDE = 90
 """Cells of a row from which on there is room for whole names."""
+FOLD = 2
+"""Cells before a line that tell whether its thread is open."""
 COUNT = 4
 """Cells at the end of the people of a thread, for how many messages it has."""
 STEP = 2
@@ -47,7 +50,8 @@ class Look:
 
 def draw(line: Line, what: LineOf | None, look: Look, width: int) -> None:
     """Fill a line of `width` cells; None is a message that is not read yet."""
-    columns = layout(WIDE_COLUMNS if width > WIDE else COLUMNS, width - 2 * look.threaded)
+    known = WIDE_COLUMNS if width > WIDE else NARROW_THREADS if look.threaded else COLUMNS
+    columns = layout(known, width - FOLD * look.threaded)
     row = what.head if isinstance(what, Conversation) else what
     thread = what if isinstance(what, Conversation) and what.messages > 1 else None
     if look.threaded:

@@ -94,6 +94,7 @@ class ReadingPane(Vertical):
     ]
     reader = getters.query_one("#reader", Reader)
     attachments = getters.query_one("#attachments", AttachmentList)
+    lacking = getters.query_one("#lacking", Prose)
 
     def __init__(self, store: Store, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -110,7 +111,7 @@ class ReadingPane(Vertical):
 
     def on_mount(self) -> None:
         self.attachments.display = False
-        self.query_one("#lacking").display = False
+        self.lacking.display = False
 
     @property
     def front(self) -> Widget:
@@ -195,9 +196,8 @@ class ReadingPane(Vertical):
             self._told = told
             self.border_subtitle = Content(told)  # a string would be parsed as markup
         lacking = self.attachments.lacking if self._listing else ""
-        prose = self.query_one("#lacking", Prose)
-        prose.display = bool(lacking)
-        prose.show([(f"✕ {lacking}", "warning")] if lacking else [])
+        self.lacking.display = bool(lacking)
+        self.lacking.show([(f"✕ {lacking}", "warning")] if lacking else [])
         if self._could_show != (document is not None):
             self._could_show = document is not None
             self.refresh_bindings()
