@@ -19,7 +19,7 @@ from datetime import date
 from mailsync.query.highlight import END, START, snippet
 from mailsync.query.tree import Query
 from mailsync.record import record
-from mailsync.store import onestep, search_compile
+from mailsync.store import documents, onestep, search_compile
 from mailsync.store.documents import SHIFT
 from mailsync.store.search_compile import Driver
 
@@ -106,17 +106,17 @@ class Search:
     @property
     def unknown(self) -> list[str]:
         """A line for each name of an account, folder or label that means nothing here."""
-        return self._where.unknown
+        return [*self._where.names.unknown]
 
     @property
     def closed(self) -> list[str]:
         """Accounts that are not searched, since they may not be read."""
-        return self._where.closed
+        return self._where.names.closed
 
     @property
     def folders(self) -> int:
         """How many folders are searched."""
-        return self._where.folders
+        return len(self._where.names.folders)
 
     def page(self, limit: int, offset: int = 0, *, relevance: bool = False) -> list[int]:
         """Message ids, `limit` of them behind the first `offset`: the newest first, or the most relevant by bm25.
@@ -299,6 +299,8 @@ def ids(
 
 def hits(connection: sqlite3.Connection, wanted: Sequence[int]) -> list[Hit]:
     """What is told of these messages, in their order; those that are gone or not indexed are left out."""
+    if not wanted:
+        return []
     chosen = ",".join(str(int(ident)) for ident in wanted)
     carried: dict[int, list[Attached]] = {}
     for ident, *attached in onestep.rows(
@@ -326,8 +328,8 @@ def hits(connection: sqlite3.Connection, wanted: Sequence[int]) -> list[Hit]:
 
 def snippets(connection: sqlite3.Connection, found: Sequence[Hit], query: Query | None) -> list[str]:
     """The snippet of each hit, see `snippet`; harmless only once `safe_text` has seen it."""
-    from mailsync.store import documents
-
+    if not found:
+        return []
     texts = documents.texts(connection, {hit.document_id for hit in found})
     return [snippet(texts[hit.document_id], query) if hit.document_id in texts else "" for hit in found]
 

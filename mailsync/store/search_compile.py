@@ -50,8 +50,7 @@ class Driver:
 class Where:
     """What a query comes to. `match` is None where no word is in every hit; `low` and `high` are inclusive.
 
-    `heavy` conditions look words up; `drivers` are other ways to begin. `unknown` are names that mean nothing here,
-    `closed` accounts that may not be read, `folders` the number of those that are searched.
+    `heavy` conditions look words up; `drivers` are other ways to begin, `names` what the names in it came to.
     """
 
     match: str | None
@@ -61,9 +60,7 @@ class Where:
     high: int
     heavy: bool
     drivers: list[Driver]
-    unknown: list[str]
-    closed: list[str]
-    folders: int
+    names: Names
 
 
 class _Matched(NamedTuple):
@@ -140,9 +137,7 @@ class _Compiler:
             else:
                 match = words.expression
         heavy = any(tested.values())
-        names = self._names
-        told = [*names.unknown], names.closed, len(names.folders)
-        return Where(match, [*tested], self._parameters, low, high, heavy, drivers, *told)
+        return Where(match, [*tested], self._parameters, low, high, heavy, drivers, self._names)
 
     # -- parts ---------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from mailsync.config.selection import matches
 from mailsync.privacy.consent import EMAIL_READ
 from mailsync.record import record
-from mailsync.store import consents, labels, onestep
+from mailsync.store import labels, onestep
 
 
 @record(frozen=True)
@@ -38,22 +39,32 @@ class Names:
 
     def __init__(self, connection: sqlite3.Connection, accounts: Sequence[str] | None) -> None:
         self._connection = connection
-        readable = set(consents.allowing(connection, EMAIL_READ))
-        allowed = readable if accounts is None else readable.intersection(accounts)
-        rows = onestep.rows(
+        self._accounts = accounts
+        self.closed: list[str] = onestep.column(
             connection,
+            """SELECT name FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM consents c WHERE c.account = a.name
+               AND c.scope = ? AND c.revoked_at IS NULL)
+               AND EXISTS (SELECT 1 FROM folders f WHERE f.account_id = a.id) ORDER BY name""",
+            (EMAIL_READ,),
+        )
+        """Accounts that may not be read."""
+        self.whole = not self.closed and accounts is None
+        """Nothing is left out."""
+        self.unknown: dict[str, None] = {}
+        """One line for each name that means nothing here, in their order."""
+
+    @cached_property
+    def folders(self) -> list[Folder]:
+        """Those that are searched."""
+        rows = onestep.rows(
+            self._connection,
             7,
             """SELECT f.id, a.name, a.email, f.name, f.special_use, f.messages, f.unread
                FROM folders f JOIN accounts a ON a.id = f.account_id ORDER BY f.id""",
         )
-        every = [Folder(*row) for row in rows]
-        self.folders = [folder for folder in every if folder.account in allowed]
-        self.whole = len(self.folders) == len(every)
-        """Nothing is left out."""
-        self.closed = sorted({folder.account for folder in every}.difference(readable))
-        """Accounts that may not be read."""
-        self.unknown: dict[str, None] = {}
-        """One line for each name that means nothing here, in their order."""
+        every = (Folder(*row) for row in rows)
+        wanted = self._accounts
+        return [one for one in every if one.account not in self.closed and (wanted is None or one.account in wanted)]
 
     def of_account(self, name: str) -> list[Folder]:
         """The folders of the accounts that are called so, or have this address; in any case, globs too."""

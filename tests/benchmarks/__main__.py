@@ -10,11 +10,24 @@ from tests.benchmarks import (
     memory,
     message_list,
     push,
+    search,
     strategies,
     threads,
     wire,
 )
 
-for benchmark in (wire, message_list, first_sync, first_many, index, strategies, push, memory, key_to_paint, threads):
+for benchmark in (
+    wire,
+    message_list,
+    first_sync,
+    first_many,
+    index,
+    strategies,
+    push,
+    memory,
+    key_to_paint,
+    threads,
+    search,
+):
     print(f"\n== {benchmark.__name__.rpartition('.')[2]}", flush=True)
     benchmark.main()

@@ -3,11 +3,11 @@
     page     the newest 50 with what is shown of each (people, subject, flags, place, attachments, snippet), the store
              open and in memory's reach: from the text of the query to the last snippet
     count    the exact number of all
-    first    the same page by a process that has just opened the store
+    listed   the page without snippets, which neither notmuch nor mu makes: what is compared with them
 
-What is compared with: notmuch by its Python bindings (`notmuch2`) in a process that has the database open, mu by
-`mu server`, each from the query to the last of the newest 50 with sender, subject, date and flags; neither makes
-snippets. Their times are without the start of a process, as ours are.
+notmuch is asked by its Python bindings (`notmuch2`) in a process that has the database open, mu by `mu server`, each
+from the query to the last of the newest 50 with sender, subject, date and flags. Their times are without the start of a
+process, as ours are.
 
 `python -m tests.benchmarks.search [messages...]`; `--alone` leaves the others out.
 """
@@ -92,6 +92,13 @@ def page(store: Store, text: str) -> int:
         return len(list(zip(found, search.snippets(connection, found, query), strict=True)))
 
 
+def listed(store: Store, text: str) -> int:
+    """The same without snippets."""
+    with store.read() as connection:
+        asked = search.Search(connection, parse(text), today=TODAY, addresses=ADDRESSES)
+        return len(search.hits(connection, asked.page(PAGE)))
+
+
 def count(store: Store, text: str) -> int:
     with store.read() as connection:
         return search.Search(connection, parse(text), today=TODAY, addresses=ADDRESSES).count()
@@ -113,18 +120,22 @@ def quantiles(times: Sequence[float]) -> str:
 
 
 def ours(store: Store, *, each: bool) -> dict[str, float]:
-    """The medians of pages, by query; prints them, and the quantiles of all."""
-    pages, counts, medians = [], [], {}
+    """The medians of pages without snippets, by query; prints those with, and the quantiles of all."""
+    pages, lists, counts, medians = [], [], [], {}
     for name, text, _ in queries():
         times = measured(lambda text=text: page(store, text))  # type: ignore[misc]
         pages += times
         counted = measured(lambda text=text: count(store, text), 1)  # type: ignore[misc]
         counts += counted
-        medians[name] = statistics.median(times)
+        without = measured(lambda text=text: listed(store, text))  # type: ignore[misc]
+        lists += without
+        medians[name] = statistics.median(without)
         if each:
             total = count(store, text)
-            print(f"    {name:34} {medians[name]:8.2f} ms   of {total:9,} counted in {counted[0]:9.2f} ms")
+            middle = statistics.median(times)
+            print(f"    {name:34} {middle:8.2f} ms   of {total:9,} counted in {counted[0]:9.2f} ms")
     print(f"  page   {quantiles(pages)}")
+    print(f"  listed {quantiles(lists)}")
     print(f"  count  {quantiles(counts)}", flush=True)
     return medians
 
