@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from email.utils import parsedate_tz
 from functools import lru_cache
 
 _DAY = re.compile(r"(?:[A-Za-z]{3}, *)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) ", re.ASCII)
@@ -50,6 +49,8 @@ def _usual(text: str) -> int | None:
 
 
 def _unusual(text: str) -> int | None:
+    from email.utils import parsedate_tz  # slow to import, and few messages need it
+
     parts = parsedate_tz(text[:200].encode("ascii", "replace").decode("ascii"))
     if parts is None:
         return None

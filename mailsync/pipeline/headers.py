@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from email.utils import getaddresses
 
 from mailsync.pipeline.words import decode_bytes, decode_words
 
@@ -95,6 +94,8 @@ def sender(value: str) -> tuple[str, str]:
         value = value.strip()
         name, address = ("", value) if "@" in value else (value, "")
     else:
+        from email.utils import getaddresses  # half of the time that importing this takes, and hardly ever needed
+
         try:
             name, address = next((pair for pair in getaddresses([value]) if pair[1]), ("", ""))
         except Exception:  # the parser recurses into comments and gives up in several ways

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import field
 from functools import lru_cache
 from typing import NamedTuple, Protocol
-from urllib.parse import unquote_to_bytes
 
 from mailsync.pipeline.headers import block, block_end, text_of
 from mailsync.pipeline.transfer import PIECE, undone, undone_pieces
@@ -244,6 +243,8 @@ def _parameters(value: str) -> dict[str, str]:
             pieces.setdefault(base, {}).setdefault(int(number or 0), (name.endswith("*"), text))
         else:
             plain.setdefault(name, text)
+    if pieces:
+        from urllib.parse import unquote_to_bytes
     for base, numbered in pieces.items():
         charset = ""
         data = b""
