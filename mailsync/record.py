@@ -4,9 +4,9 @@ The standard decorator writes and compiles up to six functions for each class, 0
 such classes and uses a third of them. Here a class only gets its slots when it is defined, `__init__` is written when
 the first instance is made, and all records share what compares, hashes and shows them.
 
-Otherwise as `@dataclass(slots=True)`: defaults, `field(default=..., default_factory=..., init=..., repr=...)`,
-`__post_init__`, `frozen=True`, positions in patterns, fields of a base that is a record, too. There are no ClassVar,
-InitVar or fields that do not compare; `dataclasses.replace` and its like do not know records, `replace` here does.
+Otherwise as `@dataclass(slots=True)`: defaults, `field` with `default`, `default_factory`, `init`, `repr`, `compare`,
+`__post_init__`, `frozen=True`, positions in patterns, fields of a base that is a record, too. There are no ClassVar
+or InitVar; `dataclasses.replace` and its like do not know records, `replace` here does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def _made(cls: type[T], frozen: bool) -> type[T]:
     fields |= {name: inside.pop(name, MISSING) for name in names}
     for name in ("__dict__", "__weakref__"):
         inside.pop(name, None)
-    values = attrgetter(*fields) if len(fields) > 1 else (lambda self: tuple(getattr(self, name) for name in fields))
+    same = [name for name, given in fields.items() if not isinstance(given, Field) or given.compare]
+    values = attrgetter(*same) if len(same) > 1 else (lambda self: tuple(getattr(self, name) for name in same))
     inside |= {
         "__slots__": tuple(names),
         "__match_args__": tuple(name for name, given in fields.items() if _is_asked_for(given)),

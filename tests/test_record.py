@@ -20,6 +20,7 @@ class Plain:
     text: str = "x"
     words: list[str] = field(default_factory=list)
     secret: str = field(default="hidden", repr=False)
+    place: int = field(default=1, compare=False)
     noted: int = field(default=7, init=False)
     found: list[int] = field(default_factory=list, init=False)
     late: int = field(init=False)
@@ -57,6 +58,7 @@ def test_a_record_is_made_compared_hashed_and_shown_as_a_dataclass(frozen: bool)
         for name in ("number", "text", "words", "secret", "noted", "found", "late"):
             assert getattr(one, name) == getattr(other, name)
         assert other == make(ours)
+        assert ours(1, place=2) == ours(1, place=3)
         assert other != ours(9)
         assert other != one
         assert not hasattr(other, "__dict__")

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from typing import Literal, cast, get_args
 
 from mailsync.errors import QueryError
 from mailsync.query.tree import Age, And, Dated, HasAttachment, Is, Not, Or, Place, Query, Side, Sized, State, Words
+from mailsync.record import record
 
 LONGEST = 10_000
 """Characters of a query."""
@@ -33,7 +33,7 @@ _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,3}))?([KMG]?)(i?)B?", re.IGNOREC
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Token:
     kind: Literal["(", ")", "-", "OR", "AND", "value", "end"]
     column: int

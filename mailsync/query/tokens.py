@@ -24,14 +24,11 @@ _VARIANTS = "\u1100-\u11ff\ufb00-\ufbff\ufe70-\ufefe\uff00-\uffef\U0001d400-\U00
 _MARKS = "\u0300-\u036f\u3099\u309a"
 _HARMLESS = bytes({*range(0xC0), 0xC2, *range(0xC3, 0xCC), *range(0xCE, 0xE0), 0xE2})
 """UTF-8 of ASCII, Latin, Greek, Cyrillic, Hebrew, Arabic and of punctuation and symbols."""
-_JOINER = re.compile(f"[{_JOINERS}]")
-_VARIANT = re.compile(f"[{_VARIANTS}]+")
-_MARK = re.compile(f"[{_MARKS}]")
+# Compiled when first needed, since sets of so many characters take a while and Latin text needs none of them.
 # No more marks at a time: putting a long row of them in order takes Python the square of its length.
-_MARKED = re.compile(f".?[{_MARKS}]{{1,8}}")
-_RUN = re.compile(f"[{_ALONE}]+")
-_BLANK = re.compile(f"(?<=[{_ALONE}]) (?=[{_ALONE}])")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_MARKED = f".?[{_MARKS}]{{1,8}}"
+_RUN = f"[{_ALONE}]+"
+_BLANK = f"(?<=[{_ALONE}]) (?=[{_ALONE}])"
 
 
 def indexable(text: str) -> str:
@@ -43,11 +40,12 @@ def indexable(text: str) -> str:
     """
     if text.isascii() or not _unusual(text):
         return text
-    text = _VARIANT.sub(_normal, _JOINER.sub("", text))
-    if _MARK.search(text):
-        text = _MARKED.sub(_normal, text)
-    text = _SURROGATE.sub("\ufffd", text)
-    return _RUN.sub(lambda found: f" {' '.join(found[0])} ", text)
+    text = _compiled(f"[{_JOINERS}]").sub("", text)
+    text = _compiled(f"[{_VARIANTS}]+").sub(_normal, text)
+    if _compiled(f"[{_MARKS}]").search(text):
+        text = _compiled(_MARKED).sub(_normal, text)
+    text = _compiled("[\ud800-\udfff]").sub("\ufffd", text)
+    return _compiled(_RUN).sub(lambda found: f" {' '.join(found[0])} ", text)
 
 
 def _unusual(text: str) -> bool:
@@ -62,12 +60,17 @@ def _normal(found: re.Match[str]) -> str:
 
 def readable(text: str) -> str:
     """Indexed text as people write it: no blanks within scripts that have none."""
-    return text if text.isascii() else _BLANK.sub("", text)
+    return text if text.isascii() or not _unusual(text) else _compiled(_BLANK).sub("", text)
 
 
 def tokens(text: str) -> list[str]:
     """The words that the index has of `indexable` text, in their order."""
     return text.translate(_folding()).split()
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 @cache

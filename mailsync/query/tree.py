@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Literal, TypeAlias
+
+from mailsync.record import record
 
 Place = Literal["text", "from", "to", "cc", "subject", "body", "filename", "list", "account", "folder", "label"]
 """Where words are looked for; `text` is everywhere."""
@@ -13,7 +15,7 @@ Side = Literal["before", "after", "on"]
 """`before` the day begins, `after` it has begun (the day itself belongs to it), `on` the day."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Words:
     """`words` occur in `place`; a phrase (written in quotes) as they stand."""
 
@@ -23,14 +25,14 @@ class Words:
     column: int = field(default=1, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class HasAttachment:
     """`has:attachment`"""
 
     column: int = field(default=1, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Is:
     """`is:unread` and the like."""
 
@@ -38,7 +40,7 @@ class Is:
     column: int = field(default=1, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Age:
     """So many calendar units before today; a month ends with its last day."""
 
@@ -46,7 +48,7 @@ class Age:
     unit: Literal["y", "m", "w", "d"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Dated:
     """The date of a message compared with a day (UTC), or with a day that many units ago."""
 
@@ -55,7 +57,7 @@ class Dated:
     column: int = field(default=1, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Sized:
     """Larger, or smaller, than so many bytes."""
 
@@ -64,21 +66,21 @@ class Sized:
     column: int = field(default=1, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Not:
     """Everything that `part` does not match."""
 
     part: Query
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class And:
     """Matched by all of two or more `parts`."""
 
     parts: tuple[Query, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Or:
     """Matched by any of two or more `parts`."""
 
