@@ -12,6 +12,7 @@ from mailsync.cli import context, output, terminal
 from mailsync.cli.arguments import AsJson, complete_accounts
 from mailsync.cli.context import Context
 from mailsync.errors import UsageError
+from mailsync.text import safe_text
 
 if TYPE_CHECKING:
     from mailsync.engine.restoring import Wish
@@ -116,6 +117,8 @@ def _wish(
     from mailsync.cli.audit import moment
     from mailsync.engine.restoring import Wish
 
+    if safe_text(into) != into:
+        raise UsageError("--into wants the name of a folder, as `mailsync status` shows it")
     if since is not None and not removed:
         raise UsageError("--since is about when messages were removed", hint="give it with --removed")
     if query is not None and removed:

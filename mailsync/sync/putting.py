@@ -106,7 +106,7 @@ class Putting:
         if raw_name is None:
             raw_name = encode_name(name)
             if not job.dry_run:
-                await self._make(name, target)
+                await self._make(name, raw_name, target)
         note = partial(restores.place, restore_id=job.restore_id, folder=folder.number, raw_name=raw_name)
         await self.store.awrite(note)
         if all(one.raw_name != raw_name for one in target.folders):
@@ -142,9 +142,8 @@ class Putting:
             await self.store.awrite(named)
         return found
 
-    async def _make(self, name: str, target: Target) -> None:
+    async def _make(self, name: str, raw_name: bytes, target: Target) -> None:
         """Make a folder, and those above it where the server does not do so by itself."""
-        raw_name = encode_name(name)
         await self.job.allowed()
         try:
             made = await create(self.session, raw_name)
@@ -179,7 +178,7 @@ class Putting:
             batch = [replace(item, uidvalidity=box.uidvalidity, uidnext=self.uidnext) for item in self._next(queue)]
             refused = await self._batch(folder, box, batch, limit)
             if refused:
-                await self._make(decode_name(box.raw_name), target)
+                await self._make(decode_name(box.raw_name), box.raw_name, target)
                 box = await select(session, box.raw_name)
                 self.uidnext = box.uidnext
                 queue.extendleft(reversed(refused))
