@@ -31,6 +31,8 @@ PACE_SECONDS = 0.25
 """Between two pages while a job runs: 2,000 envelopes a second."""
 REST_SECONDS = 0.02
 """Between two batches of the index, at least; otherwise as long as the batch took."""
+FAILED_SECONDS = 60.0
+"""Before the index is tried again where it cannot work at all, in an engine that stays."""
 PROCESSES = 4
 """Workers of a single command at most: one writer has no use for more."""
 NICE = 10
@@ -60,6 +62,8 @@ class Pipeline:
         self._drained = False
         self._wanted: threading.Event | None = None
         self._indexer: Indexer | None = None
+        self._resumes = 0.0
+        """When the index may go on, on the monotonic clock."""
 
     def wake(self) -> None:
         """Something was committed. Call it on the loop, as all of these."""
@@ -94,13 +98,16 @@ class Pipeline:
                     else:
                         await self._envelopes(runner)
                         more = self._stays and not last and await self._index_gently()
+                    if not more and not last:
+                        await self._rest()
                 except (MailsyncError, sqlite3.Error) as error:  # a full disk: the cursors stand
                     log.error("pipeline_failed", exc_info=error)
+                    self._resumes = time.monotonic() + FAILED_SECONDS
                     self._tell()
+                    if not last:
+                        await self._rest()
                 if last:
                     return
-                if not more:
-                    await self._rest()
         finally:
             runner.close()
             if self._indexer is not None:
@@ -139,7 +146,7 @@ class Pipeline:
 
     async def _index_gently(self) -> bool:
         """A batch of the index, and a rest; whether there may be more."""
-        if self._stopping:
+        if self._stopping or time.monotonic() < self._resumes:
             return False
         started = time.monotonic()
         more = await asyncio.to_thread(self._step)
@@ -176,8 +183,11 @@ class Pipeline:
         if self._wanted is not None:
             seconds = END_SECONDS  # nothing tells when the job is over
         elif self._stays:
-            due = await self._store.aread(lambda connection: quarantine.next_due(connection, versions.INDEX))
-            seconds = None if due is None else max(due - self._now(), 1.0)
+            if (wait := self._resumes - time.monotonic()) > 0:
+                seconds = wait
+            else:
+                due = await self._store.aread(lambda connection: quarantine.next_due(connection, versions.INDEX))
+                seconds = None if due is None else max(due - self._now(), 1.0)
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
