@@ -148,7 +148,6 @@ class _List:
             addr = _BLANKS.sub("", "".join(self.angle))
             if addr[:1] == "@" and ":" in addr:
                 addr = addr.rpartition(":")[2]
-            name = " ".join(text.strip() if not quoted else text for text, quoted in self.phrase if text.strip())
             name = name if any(quoted for _, quoted in self.phrase) else name.replace('"', "")
         elif any("@" in text for text, quoted in self.phrase if not quoted):
             name, addr = self.bare()

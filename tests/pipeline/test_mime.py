@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailsync.pipeline.addresses import Address, addresses
 from mailsync.pipeline.bodies import bodies
 from mailsync.pipeline.flowed import unwrap
 from mailsync.pipeline.mime import carries_attachments, parse
@@ -218,7 +219,8 @@ def test_envelopes_of_s_mime_are_told_apart_by_their_content() -> None:
         ("=?utf-8?q?=C3=BC,_(x)?= <a@b>", ["ü, (x) <a@b>"]),
         ("<@r.example:a@b>, A <a (very) @ b . c>", ["a@b", "A <a@b.c>"]),
         ('"open <a@b>', ["open <a@b>"]),
-        ("(open <a@b>", ["( open <a@b>"]),
+        ("(open <a@b>", ["(open <a@b>"]),
+        ("A H=?utf-8?q?=C3=B6?=hn <a@b>", ["A Höhn <a@b>"]),
         ("A <a@b", ["A <a@b>"]),
         ("A <a@b> C <d@e>", ["A <a@b>", "C <d@e>"]),
     ],
@@ -226,6 +228,26 @@ def test_envelopes_of_s_mime_are_told_apart_by_their_content() -> None:
 def test_people(value: str, wanted: list[str]) -> None:
     parsed = parse(f"To: {value}\r\n\r\n".encode())
     assert [str(one) for one in parsed.people.get("to", ())] == wanted
+
+
+NAMES = [
+    "",
+    "A B ",
+    '"B, A" ',
+    '" c"',
+    "=?utf-8?q?=C3=BC_x?= ",
+    "=?utf-8?q?=C3=BC?= =?utf-8?q?y?= z ",
+    " \t",
+    "ü  v ",
+    "a",
+]
+
+
+@given(st.lists(st.sampled_from([f"{name}<{n}@b.example>" for n, name in enumerate(NAMES)] + ["c@d", " e@f.g "])))
+def test_the_quick_way_to_people_is_the_long_one(people: list[str]) -> None:
+    value = ",".join(people)
+    # The last one takes the long way for all of them.
+    assert addresses(value + ", x;") == (*addresses(value), Address("x", ""))
 
 
 def test_recipients_that_stand_twice_are_one_list_and_the_first_author_counts() -> None:
