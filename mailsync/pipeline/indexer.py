@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import field
+from functools import partial
 from typing import Any
 
 from mailsync.pipeline import versions
@@ -44,6 +45,10 @@ BACKLOG = 5000
 """With more contents to go through, putting pieces of the index together is left for later."""
 TIDYING_SECONDS = 0.1
 """What that may take of a single command that had little to do."""
+
+
+_NOT_TAKEN = (ValueError, OverflowError, TypeError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.DataError)
+"""Faults of what is written, not of the disk."""
 
 
 @record
@@ -80,7 +85,7 @@ class Indexer:
         self._of: dict[int, _Batch] = {}
         self._position = -1
         """Up to where contents are at work; -1 to read the cursor."""
-        self._written: Future[None] | None = None
+        self._written: tuple[_Batch, Future[None]] | None = None
         self._bulk = False
         self._tidied = 0.0
         """Seconds, of a single command."""
@@ -126,7 +131,7 @@ class Indexer:
                 self._take(number, outcome)
         self._batches.popleft()
         self._wait_for_write()
-        self._written = self._store.write(lambda connection: self._write(connection, batch))
+        self._written = batch, self._store.write(partial(self._write, batch=batch))
         return 1
 
     def _read_ahead(self) -> None:
@@ -166,21 +171,47 @@ class Indexer:
         elif outcome is not None:
             batch.found.append(documents.Document(number, *outcome))
 
-    def _write(self, connection: sqlite3.Connection, batch: _Batch) -> None:
+    def _add(self, connection: sqlite3.Connection, batch: Sequence[documents.Document]) -> None:
+        if documents.clearing(connection):
+            raise _Changed
+        documents.add(connection, batch, versions.INDEX)
+
+    def _write(self, connection: sqlite3.Connection, batch: _Batch, *, added: bool = False) -> None:
         version, at = versions.INDEX, self._now()
-        if documents.clearing(connection) or (batch.last and documents.cursor(connection, version) != batch.first):
+        if batch.last and documents.cursor(connection, version) != batch.first:
             raise _Changed
         documents.set_merging(connection, not self._bulk)
-        documents.add(connection, batch.found, version)
+        if not added:
+            self._add(connection, batch.found)
         quarantine.failed(connection, batch.failed, version, at)
         quarantine.recovered(connection, [one.content_id for one in batch.found], at)
         if batch.last:
             documents.move_cursor(connection, version, batch.last)
 
     def _wait_for_write(self) -> None:
-        if self._written is not None:
-            written, self._written = self._written, None
+        if self._written is None:
+            return
+        (batch, written), self._written = self._written, None
+        try:
             written.result()
+        except _NOT_TAKEN:
+            self._divide(batch)
+
+    def _divide(self, batch: _Batch) -> None:
+        """Something in a batch is nothing for the store: write it in halves, and set aside what is alone then."""
+        parts, batch.found = [batch.found], []
+        while parts:
+            part = parts.pop()
+            try:
+                self._store.write(partial(self._add, batch=part)).result()
+                batch.found += part
+            except _NOT_TAKEN as error:
+                half = len(part) // 2
+                if half:
+                    parts += [part[half:], part[:half]]
+                else:
+                    batch.failed.append((part[0].content_id, f"it cannot be stored ({type(error).__name__})"))
+        self._store.write(partial(self._write, batch=batch, added=True)).result()
 
     def _tidy(self) -> int:
         """What is done while nothing is new."""

@@ -65,7 +65,10 @@ def pack(texts: Texts) -> bytes:
     compressor: Any = getattr(_local, "compressor", None)
     if compressor is None:
         compressor = _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
-    packed: bytes = compressor.compress("\0".join(texts).encode())
+    whole = "\0".join(texts)
+    if whole.count("\0") >= len(COLUMNS):  # to the index it is a blank
+        whole = "\0".join(text.replace("\0", " ") for text in texts)
+    packed: bytes = compressor.compress(whole.encode())
     return packed
 
 

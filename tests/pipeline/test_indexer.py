@@ -136,6 +136,20 @@ def test_what_harms_a_worker_costs_itself_alone(store: Store) -> None:
         assert len(made(connection)["texts"]) == 120  # type: ignore[arg-type]
 
 
+def test_what_cannot_be_stored_is_found_in_its_batch(store: Store) -> None:
+    mail = letters(60)
+    mail[17], mail[51] = Letter(poisoned("unstorable", 1)), Letter(poisoned("huge", 2))
+    fill(store, mail, indexed=False)
+    index(store, entry=ENTRY)
+    with store.read() as connection:
+        assert aside(connection) == {
+            b"Subject: poisoned 1": "it cannot be stored (UnicodeEncodeError)",
+            b"Subject: poisoned 2": "it cannot be stored (OverflowError)",
+        }
+        assert len(made(connection)["texts"]) == 58  # type: ignore[arg-type]
+        assert documents.progress(connection) == (60, 60)
+
+
 def test_a_worker_that_says_nothing_is_ended(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "SILENCE_SECONDS", 0.5)
     fill(store, [*letters(5), poisoned("silence"), *letters(5, seed=1)], indexed=False)
