@@ -78,6 +78,8 @@ class _List:
         self.comments_close = True
         self.token = _TOKEN
         self.found: list[Address] = []
+        self.ended = 0
+        """Mailboxes, the empty ones too: a field of nothing else takes long."""
         self.clear()
 
     def clear(self) -> None:
@@ -91,7 +93,7 @@ class _List:
 
     def run(self) -> list[Address]:
         grouped = False
-        while self.at < len(self.value) and len(self.found) < ADDRESSES:
+        while self.at < len(self.value) and len(self.found) < ADDRESSES and self.ended < 2 * ADDRESSES:
             match = self.token.match(self.value, self.at)
             if match is None:
                 self.at += 1
@@ -143,6 +145,7 @@ class _List:
             self.phrase.append(("(", False))
 
     def flush(self) -> None:
+        self.ended += 1
         name, addr = "".join(text for text, _ in self.phrase), ""
         if self.angle is not None:
             addr = _BLANKS.sub("", "".join(self.angle))
