@@ -90,7 +90,7 @@ def restore(
         shown = restoring.sample(connection, frozen)
     if not frozen.messages:
         store.write(partial(restores.discard, restore_id=frozen.id)).result()
-        _tell_nothing(frozen, as_json=as_json)
+        _tell_nothing(frozen, as_json=as_json, removed=removed)
         return
     if not as_json or not yes:
         _show(frozen, shown)
@@ -179,7 +179,7 @@ def _carry_out(shared: Context, frozen: Frozen, shown: list[dict[str, Any]], *, 
         raise typer.Exit(code)
 
 
-def _tell_nothing(frozen: Frozen, *, as_json: bool) -> None:
+def _tell_nothing(frozen: Frozen, *, as_json: bool, removed: bool) -> None:
     if as_json:
         output.emit(
             {"ok": True, "account": frozen.account, "messages": 0, "restored": 0, "present": 0, "failed": 0}
@@ -187,6 +187,8 @@ def _tell_nothing(frozen: Frozen, *, as_json: bool) -> None:
         )
     else:
         output.say("nothing to restore: no message fits")
+        if not removed:
+            output.note("hint: --removed is for messages that are gone from the server")
 
 
 def _show(frozen: Frozen, shown: Any) -> None:

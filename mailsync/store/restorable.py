@@ -44,14 +44,15 @@ def present(connection: sqlite3.Connection, folder_id: int) -> Iterator[Candidat
 
 
 def removed(connection: sqlite3.Connection, folder_id: int, since: float) -> Iterator[Candidate]:
-    """The messages that have left a folder since then and are not in it any more, each content once: the newest row."""
+    """The messages that have left a folder since then and are not in it any more. What came back and left again is told
+    once, what was there twice at a time is told twice."""
     rows = connection.execute(
         """SELECT r.id, r.folder_id, c.digest, c.size, r.flags, r.keywords, r.internaldate, r.removed_at
            FROM removed_messages r JOIN contents c ON c.id = r.content_id
            WHERE r.folder_id = ?1 AND r.removed_at >= ?2
              AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.content_id = r.content_id AND m.folder_id = ?1)
              AND NOT EXISTS (SELECT 1 FROM removed_messages s WHERE s.content_id = r.content_id AND s.folder_id = ?1
-                             AND (s.removed_at, s.id) > (r.removed_at, r.id))
+                             AND s.created_at >= r.removed_at)
            ORDER BY r.uid""",
         (folder_id, since),
     )

@@ -125,7 +125,7 @@ async def test_what_was_deleted_comes_back(dovecot: Dovecot, fresh_user: str, tm
         (b"Message-ID: <%d@example.org>\r\nSubject: %d\r\n\r\nx\r\n" % (number // 2, number), ("\\Seen",), None)
         for number in range(20)
     ]
-    dovecot.fill(fresh_user, "Lists/Dev", letters)
+    dovecot.fill(fresh_user, "Lists/Dev", [*letters, letters[3]])
     with (
         Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user]) as rig,
         dovecot.client(fresh_user) as client,
@@ -133,19 +133,24 @@ async def test_what_was_deleted_comes_back(dovecot: Dovecot, fresh_user: str, tm
         await rig.sync()
         restoring.consent(rig)
         before = as_restored(rig.mirrored())
-        client.expunge("Lists/Dev", [1, 4, 9])
+        client.expunge("Lists/Dev", [1, 4, 9, 21])
         assert await restored(rig, removed=0.0) == (0, 0, 0)  # nobody knows that yet
         await rig.sync()
         dry = await restoring.outcome(rig, removed=0.0, approved=False)
-        assert (dry.document["left"], len(client.uids("Lists/Dev"))) == (3, 17)
-        assert await restored(rig, removed=0.0, into="Found/Again") == (3, 0, 0)
-        assert await restored(rig, removed=0.0) == (3, 0, 0)
-        assert await restored(rig, removed=0.0) == (0, 3, 0)
+        assert (dry.document["left"], len(client.uids("Lists/Dev"))) == (4, 17)
+        assert await restored(rig, removed=0.0, into="Found/Again") == (4, 0, 0)
+        assert await restored(rig, removed=0.0) == (4, 0, 0)
+        assert await restored(rig, removed=0.0) == (0, 4, 0)
         client.delete("Found/Again")
         client.delete("Found") if "Found" in client.folders() else None
         await rig.sync()
         assert as_restored(rig.mirrored()) == before
-        assert await restored(rig, removed=0.0) == (0, 0, 0)
+        assert await restored(rig, removed=0.0, pattern="Lists/*") == (0, 0, 0)
+        client.expunge("Lists/Dev", client.uids("Lists/Dev")[-4:])
+        await rig.sync()
+        assert await restored(rig, removed=0.0, pattern="Lists/*") == (4, 0, 0)
+        await rig.sync()
+        assert as_restored(rig.mirrored()) == before
 
 
 async def test_only_with_consent_and_never_under_read_only(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
