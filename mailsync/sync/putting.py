@@ -167,7 +167,7 @@ class Putting:
     async def _send(self, folder: FolderCount, box: Mailbox, items: Sequence[Item], target: Target) -> None:
         job, session = self.job, self.session
         limit = await append_limit(session, box.raw_name)
-        self.uidnext = box.uidnext
+        self.uidnext = _uidnext(box)
         queue = deque(items)
         while queue:
             if job.stopping():
@@ -180,7 +180,7 @@ class Putting:
             if refused:
                 await self._make(decode_name(box.raw_name), box.raw_name, target)
                 box = await select(session, box.raw_name)
-                self.uidnext = box.uidnext
+                self.uidnext = _uidnext(box)
                 queue.extendleft(reversed(refused))
 
     def _next(self, queue: deque[Item]) -> list[Item]:
@@ -278,7 +278,14 @@ class Putting:
         self, box: Mailbox, batch: Sequence[Item], answered: dict[int, Appended], left_out: dict[int, str]
     ) -> None:
         """What the server said, with the UIDs it gave."""
-        uids = {number: one.uid for number, one in answered.items() if one.accepted and one.uid is not None}
+        lowest = self.uidnext or 1
+        uids = {
+            number: one.uid
+            for number, one in answered.items()
+            if one.uid is not None and one.uidvalidity == box.uidvalidity and lowest <= one.uid < present.MAX_UID
+        }
+        if len(set(uids.values())) < len(uids):
+            uids = {}  # it makes them up
         silent = [item for item in batch if item.number in answered and answered[item.number].accepted]
         silent = [item for item in silent if item.number not in uids]
         if silent and self.uidnext is not None and self.session.closed is None:
@@ -292,13 +299,18 @@ class Putting:
             if one is None:
                 continue
             if one.accepted:
-                validity = one.uidvalidity or box.uidvalidity
-                results.append(Result(item.number, "restored", validity, uids.get(item.number), left_out[item.number]))
+                uid = uids.get(item.number)
+                results.append(Result(item.number, "restored", box.uidvalidity, uid, left_out[item.number]))
                 size += item.size
             else:
                 results.append(Result(item.number, "failed", reason=one.why))
         if results:
             await self.store.awrite(partial(self.job.settle, results=results, size=size, sent=True))
+
+
+def _uidnext(box: Mailbox) -> int | None:
+    """The lowest UID that what is added now can have; None where the server does not tell one."""
+    return box.uidnext if box.uidnext is not None and 0 < box.uidnext <= present.MAX_UID else None
 
 
 def _found(item: Item, box: Mailbox, uid: int) -> Result:

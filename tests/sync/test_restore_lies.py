@@ -132,6 +132,20 @@ def tears(server: ModelServer) -> None:
     server.hooks["SELECT"] = hook
 
 
+def tells_uids(code: str) -> Tell:
+    """Another APPENDUID than the true one, for every message."""
+
+    def tell(server: ModelServer) -> None:
+        async def hook(link: Link, command: Command) -> bool:
+            server._append(command)
+            await link.ok(command, f"[{code}] taken")
+            return True
+
+        server.hooks["APPEND"] = hook
+
+    return tell
+
+
 HARMLESS: dict[str, Tell] = {
     "honest": nothing,
     "no UIDPLUS": without("UIDPLUS"),
@@ -143,6 +157,10 @@ HARMLESS: dict[str, Tell] = {
     "no LITERAL+": without("LITERAL+"),
     "neither": without("LITERAL+ UIDPLUS ESEARCH"),
     "LITERAL-": lambda server: setattr(server, "capabilities", server.capabilities.replace("LITERAL+", "LITERAL-")),
+    "wrong UIDVALIDITY": tells_uids("APPENDUID 1 7"),
+    "one UID for all": tells_uids("APPENDUID 1004 77"),
+    "largest UID": tells_uids("APPENDUID 1004 4294967295"),
+    "no UID at all": tells_uids("APPENDUID nonsense"),
     "OK lost": once("APPEND", takes_and_hangs_up),
     "OK lost three times": once("APPEND", takes_and_hangs_up, times=3),
     "OK lost, no UIDPLUS": lambda server: [without("UIDPLUS")(server), once("APPEND", takes_and_hangs_up)(server)][0],
@@ -226,6 +244,19 @@ async def test_what_is_refused_is_told_and_the_rest_goes_on(tmp_path: Path) -> N
         server.hooks.clear()
         assert await restored(rig) == (3, COUNT - 2, 0)
         assert contents(server) == before
+
+
+async def test_what_is_too_large_is_not_sent(tmp_path: Path) -> None:
+    with ModelServer() as server, Rig(tmp_path, server.port) as rig:
+        await emptied(server, rig)
+        offering("APPENDLIMIT=1000")(server)
+        await rig.mirror.close()
+        outcome = await restoring.outcome(rig)
+        assert {one["reason"] for one in outcome.document["failures"]} == {
+            "the server takes messages of at most 1,000 bytes"
+        }
+        sent = [command for _, command in server.commands if command.verb == "APPEND"]
+        assert len(sent) == outcome.document["restored"] == COUNT + 1 - outcome.document["failed"]
 
 
 async def test_a_message_that_costs_connections_is_left_out(tmp_path: Path) -> None:
