@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 
 from mailsync.config.selection import matches
 from mailsync.pipeline.index import digest
@@ -83,8 +84,13 @@ def holds(query: Query, one: Reference, addresses: Mapping[str, Sequence[str]]) 
 
 
 def _said(one: Reference, place: str, text: str, *, prefix: bool) -> bool:
-    words = " " + " ".join(tokens(indexable(text))) + ("" if prefix else " ")
+    words = f" {_words(text)}" + ("" if prefix else " ")
     return any(words in said for name, said in one.texts.items() if place in ("text", name))
+
+
+@cache
+def _words(text: str) -> str:
+    return " ".join(tokens(indexable(text)))
 
 
 class Generator:
