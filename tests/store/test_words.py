@@ -54,7 +54,9 @@ def settle(store: Store) -> None:
     stage.close()
 
 
-def test_a_purge_leaves_no_word(store: Store) -> None:
+def test_a_purge_leaves_no_word(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purge, "DOCUMENTS", 50)
+    monkeypatch.setattr(purge, "PAGES", 1)
     for number in range(12):  # so many pieces of the index
         secret = [letter(100 * number + one, word=RARE, account="work") for one in range(20)]
         fill(store, [*secret, *(letter(5000 + 100 * number + one, account="home") for one in range(20))])
