@@ -116,7 +116,9 @@ def _best(found: Sequence[tuple[int, int]]) -> int:
 
 def _folded(text: str) -> str:
     """`text` as the index compares it, each character at its place."""
-    return _BEYOND.sub(lambda found: found[0].translate(_table()), text).lower()
+    if not text.isascii():
+        text = _BEYOND.sub(lambda found: found[0].translate(_table()), text)
+    return text.lower()
 
 
 class _Placed(Folding):
