@@ -99,8 +99,6 @@ def _search(
     shared: Context, text: str, query: Query, limit: int, offset: int, relevance: bool, *, as_json: bool
 ) -> None:
     from mailsync.model import utc_now
-    from mailsync.privacy.consent import EMAIL_READ
-    from mailsync.store import consents
     from mailsync.store import search as searches
 
     mine = addresses(shared, query)
@@ -109,6 +107,9 @@ def _search(
     with store.read() as connection:
         asked = searches.Search(connection, query, today=utc_now().date(), addresses=mine)
         if asked.closed and not asked.folders:
+            from mailsync.privacy.consent import EMAIL_READ
+            from mailsync.store import consents
+
             consents.require(connection, asked.closed[0], [EMAIL_READ])
         found = searches.hits(connection, asked.page(limit, offset, relevance=relevance))
         snippets = searches.snippets(connection, found, query)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from difflib import get_close_matches
 from typing import Literal, cast, get_args
 
 from mailsync.errors import QueryError
@@ -76,6 +75,8 @@ def _value(text: str, at: int) -> tuple[_Token, int]:
     if named := _FIELD.match(text, at):
         name = named[1].lower()
         if name not in FIELDS:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, FIELDS, 1)
             raise QueryError(
                 f'there is no field "{named[1]}"',
