@@ -7,10 +7,10 @@ row stands for; of a thread, the newest one in the list.
 from __future__ import annotations
 
 import sqlite3
-import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 from mailsync.privacy.consent import EMAIL_READ
 from mailsync.store import consents, conversations, listing, threads
@@ -92,7 +92,7 @@ class Reading:
 
 def gather(connection: sqlite3.Connection, wish: Wish) -> Iterator[Reading]:
     """The reading that was wished for; of a long list that is new, its beginning first."""
-    started = time.monotonic()
+    started = monotonic()
     seen, moved = None, False
     ids = wish.rows.ids if wish.rows is not None else None
     if wish.rows is None or wish.look:
@@ -121,7 +121,7 @@ def gather(connection: sqlite3.Connection, wish: Wish) -> Iterator[Reading]:
         follow = _key_of(connection, rows, wish.anchor)
     lines = read_lines(connection, wish.wanted or _first(rows))
     note = wish.source.note(connection) if seen is not None else ""
-    yield Reading(rows, seen, lines, follow=follow, seconds=time.monotonic() - started, note=note)
+    yield Reading(rows, seen, lines, follow=follow, seconds=monotonic() - started, note=note)
 
 
 def _beginning(connection: sqlite3.Connection, wish: Wish, ids: array[int], anchor: int | None) -> Reading:

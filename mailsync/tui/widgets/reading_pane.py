@@ -88,9 +88,7 @@ class ReadingPane(Vertical):
         Binding("right", "tab(1)", "Next tab", show=False, id="reader.tab_next", tooltip="The tab to the right"),
         Binding("h", "turn_to('headers')", "Headers", id="reader.headers", tooltip="All header fields, or the text"),
         Binding("r", "turn_to('raw')", "Raw", id="reader.raw", tooltip="The message as it came, or readable"),
-        Binding(
-            "a", "turn_to('attachments')", "Files", id="reader.attachments", tooltip="Attachments, or the text"
-        ),
+        Binding("a", "turn_to('attachments')", "Files", id="reader.attachments", tooltip="Attachments, or the text"),
     ]
     reader = getters.query_one("#reader", Reader)
     attachments = getters.query_one("#attachments", AttachmentList)
