@@ -140,7 +140,7 @@ class Protocol(Reception):
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are; nothing is logged, so nothing secret can be."""
-        if self.transport is not None and self.closed is None and not self.transport.is_closing():
+        if self.transport is not None and self.closed is None:
             self.transport.write(data if self._deflate is None else self._deflate.deflate(data))
 
     def begin(
@@ -205,6 +205,11 @@ class Protocol(Reception):
         """True while the server owes us something: a command waits (IDLE may be silent) and we are reading."""
         waits = not self._paused and not self.sending
         return waits and any(pending.name != "IDLE" for pending in self._waiting.values())
+
+    @property
+    def is_ending(self) -> bool:
+        """The line is broken or closed, whether that was told already or not."""
+        return self.closed is not None or self.transport is None or self.transport.is_closing()
 
     @property
     def unsent(self) -> int:

@@ -268,7 +268,7 @@ async def _pour(line: Line, raw: bytes) -> None:
         for at in range(0, len(raw), CHUNK):
             protocol.write(raw[at : at + CHUNK])
             left, since = protocol.unsent, loop.time()
-            while left > UNSENT_BYTES and protocol.closed is None:
+            while left > UNSENT_BYTES and not protocol.is_ending:
                 await asyncio.sleep(0.002)
                 now_left = protocol.unsent
                 if now_left < left:
@@ -276,8 +276,8 @@ async def _pour(line: Line, raw: bytes) -> None:
                 elif loop.time() - since > STALL_SECONDS:
                     line.fail(Unreachable(f"{line.endpoint} has taken nothing for {STALL_SECONDS:.0f} seconds"))
                 left = now_left
-            if protocol.closed is not None:
-                raise protocol.closed
+            if protocol.is_ending:
+                raise protocol.closed or ConnectionLost("the server closed the connection")
     finally:
         protocol.sending = False
         protocol.last_received = loop.time()
