@@ -33,8 +33,10 @@ SOME = 2_000
 """Messages that are cheaper looked up in the index one by one (20 to 40 us) than found among all a common word has."""
 ONE_BY_ONE = 0.01
 """How much less it costs to have all matches of a word than to look up as many messages one by one."""
+GATHERED = 0.5
+"""How much less it costs to go through a match, or a document, than to gather and sort a message."""
 MANY = 10_000
-"""Messages that may be gathered and sorted for one page: some 30 ms."""
+"""Messages that are gathered and sorted for one page without much thought: some 30 ms."""
 CHUNK = 20_000
 """Ids a step of a whole list, as in `listing`; the first one has FIRST_CHUNK."""
 FIRST_CHUNK = 500
@@ -101,7 +103,8 @@ class Search:
     ) -> None:
         self._connection = connection
         self._where = search_compile.compiled(connection, query, addresses, accounts, today)
-        self._few = self._smallest(self._where.drivers)
+        self._least = self._smallest(self._where.drivers)
+        self._few = self._least if self._least is not None and self._least[1] <= MANY else None
 
     @property
     def unknown(self) -> list[str]:
@@ -126,7 +129,7 @@ class Search:
         where = self._where
         if relevance and where.match is not None:
             return self._ranked(limit, offset)
-        few, number = self._few if self._few is not None else (None, 0)
+        few, number = self._least if self._least is not None else (None, 0)
         if where.match is None and few is not None and number <= FEW:
             return self._rows(self._gathered(few), where.low, limit, offset)
         plain = self._matched() if where.match is not None else self._scanned()
@@ -137,17 +140,20 @@ class Search:
             found = self._rows(plain, edge, limit, offset)
             if len(found) == limit:
                 return found
-        if few is None:
+        estimated = self._estimated(edge)
+        if few is None or number > max(MANY, estimated * GATHERED):
             return self._rows(plain, where.low, limit, offset)
-        if where.match is not None and number <= max(SOME, self._estimated(edge) * ONE_BY_ONE):
+        if where.match is not None and number <= max(SOME, estimated * ONE_BY_ONE):
             return self._looked_up(few, limit, offset)
         return self._rows(self._gathered(few), where.low, limit, offset)
 
     def count(self) -> int:
         """How many messages there are. It looks at every match: about 1 us each, 1 s for a million."""
-        where = self._where
-        if self._few is not None:
-            source = self._gathered(self._few[0], one_by_one=self._few[1] <= FEW)
+        where, few = self._where, self._few
+        if where.match is None and self._least is not None:
+            few = self._least if self._least[1] < GATHERED * self._messages() else None
+        if few is not None:
+            source = self._gathered(few[0], one_by_one=few[1] <= FEW)
         else:
             source = self._matched() if where.match is not None else self._scanned()
         row = self._connection.execute(f"SELECT count(*) {source}", self._bound(where.low, where.high)).fetchone()
@@ -223,13 +229,17 @@ class Search:
         return "".join(f" AND {one}" for one in self._where.conditions)
 
     def _smallest(self, drivers: Sequence[Driver]) -> tuple[Driver, int] | None:
-        """The driver with the fewest rows, and how many, where they are not too many."""
+        """The driver with the fewest rows, and how many; those that count do so up to `MANY`."""
         best: tuple[Driver, int] | None = None
         for driver in drivers:
-            number = self._connection.execute(
-                f"SELECT ({driver.counted})", self._where.parameters | {"most": MANY + 1}
-            ).fetchone()[0]
-            if number <= MANY and (best is None or number < best[1]):
+            if driver.counted.isdecimal():
+                number = int(driver.counted)
+            else:
+                most = self._where.parameters | {"most": MANY + 1}
+                number = self._connection.execute(f"SELECT ({driver.counted})", most).fetchone()[0]
+                if number > MANY:
+                    continue
+            if best is None or number < best[1]:
                 best = driver, number
         return best
 
@@ -246,6 +256,9 @@ class Search:
             f"{source} LIMIT 1 OFFSET {size - 1:d}", self._bound(where.low, where.high if high is None else high)
         ).fetchone()
         return int(row[0]) if row else None
+
+    def _messages(self) -> int:
+        return sum(folder.messages for folder in self._where.names.folders)
 
     def _estimated(self, edge: int) -> float:
         """How many matches there may be, as the newest `STRETCH`, which end at `edge`, lie over time."""
