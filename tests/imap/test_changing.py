@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailsync.errors import CommandRefused, ConsentMissing, Throttled
+from mailsync.errors import CommandRefused, ConsentMissing, Throttled, Unreachable
+from mailsync.imap import session as session_module
+from mailsync.imap.changing import append as appending
 from mailsync.imap.changing.append import Appended, Letter, append, append_limit, can_be_sent, date_time
 from mailsync.imap.changing.create import create
 from mailsync.imap.changing.select import select
@@ -118,7 +122,6 @@ async def test_what_is_refused_before_it_is_sent_is_not_sent(server: ModelServer
             await link.send(line.split(b" ")[0] + b" NO [TOOBIG] not that one\r\n")
 
     server.script = script
-    server.greeting = b""
     other = await _bare(server)
     told: dict[int, Appended] = {}
     await append(other, b"INBOX", letters(2), told)
@@ -226,3 +229,48 @@ def test_dates_are_read_back(seconds: int) -> None:
 )
 def test_only_flags_are_sent(flag: str, sound: bool) -> None:
     assert can_be_sent(flag) is sound
+
+
+BIG = Letter(b"Subject: big\r\n\r\n" + b"x" * (24 << 20))
+
+
+async def test_a_line_that_takes_nothing_is_given_up(
+    server: ModelServer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appending, "STALL_SECONDS", 0.2)
+
+    async def script(link: Link) -> None:
+        await link.line()
+        await link.send(b"+ go ahead\r\n")
+        await asyncio.sleep(0.6)
+
+    server.script = script
+    other = await _bare(server)
+    with pytest.raises(Unreachable, match="has taken nothing"):
+        await append(other, b"INBOX", [BIG], {})
+    assert other.closed is not None
+
+
+async def test_a_slow_line_is_no_silent_one(
+    server: ModelServer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "SILENCE_SECONDS", 0.3)
+
+    async def script(link: Link) -> None:
+        tag = (await link.line()).split(b" ")[0]
+        await link.send(b"+ go ahead\r\n")
+        left = len(BIG.raw)
+        while left:
+            left -= len(await link._reader.read(min(left, 1 << 20)))
+            await asyncio.sleep(0.02)
+        await link.line()
+        await link.send(tag + b" OK [APPENDUID 1 5] taken\r\n")
+
+    server.script = script
+    other = await _bare(server)
+    told: dict[int, Appended] = {}
+    started = time.monotonic()
+    await append(other, b"INBOX", [BIG], told)
+    assert time.monotonic() - started > 0.4
+    assert told == {0: Appended(True, 1, 5)}
+    other.close()
