@@ -135,6 +135,7 @@ def _search(
 
 def _document(hit: Hit, snippet: str) -> dict[str, Any]:
     from mailsync.model import flag_names, iso
+    from mailsync.store import threads
     from mailsync.store.search import END, START
 
     return {
@@ -149,7 +150,7 @@ def _document(hit: Hit, snippet: str) -> dict[str, Any]:
         "snippet": snippet.replace(START, "").replace(END, ""),
         "flags": flag_names(hit.flags, hit.keywords),
         "size": hit.size,
-        "thread_id": f"t{hit.thread_id}",
+        "thread_id": threads.name(hit.thread_id),
         "attachments": [
             {"name": one.name, "type": one.type, "size": one.size, "sha256": one.sha256} for one in hit.attachments
         ],
