@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from mailsync.cli import context, output, terminal
 from mailsync.cli.arguments import AsJson, complete_accounts
@@ -22,8 +23,21 @@ FOLDERS = 20
 """Folders of a list that are shown; the rest are counted."""
 
 
+class _Command(TyperCommand):
+    """`--removed 2d` is `--removed --since 2d`: an option whose value may be missing is none that typer knows."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words: list[str] = []
+        for word in args:
+            if words[-1:] == ["--removed"] and not word.startswith("-"):
+                words.append("--since")
+            head, is_given, value = word.partition("=")
+            words += ["--removed", "--since", value] if head == "--removed" and is_given else [word]
+        return super().parse_args(ctx, words)
+
+
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: mailsync restore --account work --removed --since 2d")(restore)
+    app.command(cls=_Command, epilog="Example: mailsync restore --account work --removed 2d")(restore)
 
 
 def restore(
@@ -39,7 +53,7 @@ def restore(
         str | None, typer.Option("--query", metavar="Q", help="Only what this finds, as `mailsync search` does.")
     ] = None,
     removed: Annotated[
-        bool, typer.Option("--removed", help="Those that are gone from the server, instead of those that are there.")
+        bool, typer.Option("--removed", help="Those that are gone from the server; --removed 2d: since then.")
     ] = False,
     since: Annotated[
         str | None,

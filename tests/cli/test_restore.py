@@ -119,8 +119,9 @@ def test_what_was_removed(mirrored: CommandLine, server: ModelServer) -> None:
     store = Store.open(mirrored.data)
     store.write(lambda connection: messages.remove(connection, 2, None, 1e9, "gone")).result()
     store.close()
-    nothing = mirrored("restore", "--yes", "--removed", "--since", "2d")
-    assert (nothing.code, nothing.out) == (0, "nothing to restore: no message fits\n")
+    for words in (("--removed", "--since", "2d"), ("--removed", "2d"), ("--removed=2d",)):
+        nothing = mirrored("restore", "--yes", *words)
+        assert (nothing.code, nothing.out) == (0, "nothing to restore: no message fits\n")
     assert mirrored("restore", "--yes", "--removed", "--json").json["restored"] == 1
     assert [len(one) for one in held(server).values()] == [0, 1]
 
