@@ -7,6 +7,9 @@
     jump     the same to a place whose lines are not read yet
     lines    from that jump until its lines are read
     arrival  from the commit of a new message until the list shows it, the cursor where it was
+    threads  from the key that folds threads until those at the top can be seen
+    folded   and until all are known
+    open     from the key that opens a thread until its messages can be seen; move and page as before, among threads
 
 `python -m tests.benchmarks.message_list [messages]`
 """
@@ -69,6 +72,13 @@ def build(data_dir: Path, count: int) -> None:
                        'Sender ' || i % 997, 'sender' || i % 997 || '@example.org', '', '', i % 5 = 0 FROM n""",
             (count,),
         )
+        # Three messages a thread, some near each other and some years apart.
+        connection.execute(
+            f"""{numbers} INSERT INTO documents (id, content_id, thread_id, version)
+                SELECT ({START} + i * 300) << 8, i, i * 7919 % (?1 / 3) + 1, 1 FROM n""",
+            (count,),
+        )
+        connection.execute("INSERT INTO threads (id, messages) SELECT thread_id, count(*) FROM documents GROUP BY 1")
         connection.execute("COMMIT")
 
 
@@ -144,6 +154,7 @@ async def measure(store: Store) -> None:
         report("page", moves)
         await jumps(pilot, rows)
         await arrivals(pilot, store, rows)
+        await threads(pilot, rows)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         held = rows._ids.itemsize * len(rows._ids) / 1e6
         print(f"memory    {grown / 1024:8.0f} MiB more at the peak than before, {held:.0f} MB of them ids")
@@ -174,6 +185,43 @@ async def arrivals(pilot: Pilot[None], store: Store, rows: MessageList) -> None:
         assert rows.message_id == here, "the cursor left its message"
         await pilot.pause(0.3)
     report("arrival", seconds)
+
+
+async def threads(pilot: Pilot[None], rows: MessageList) -> None:
+    """Fold the threads, move among them, open some."""
+    seen, folded, opened, moves, pages = [], [], [], [], []
+    for _ in range(5):
+        rows.cursor = 0
+        await pilot.pause(0.3)
+        started = time.perf_counter()
+        rows.action_threads()
+        await until(lambda: not rows.changing)
+        seen.append((time.perf_counter() - started) * 1000)
+        await until(lambda: not rows._reading)
+        folded.append((time.perf_counter() - started) * 1000)
+        await pilot.pause(0.3)
+        rows.action_threads()
+        await until(lambda: not rows.changing and not rows._reading)
+    rows.action_threads()
+    await until(lambda: not rows.changing and not rows._reading)
+    for _ in range(MOVES):
+        moves.append(await timed(pilot, rows.action_cursor_down))
+        await asyncio.sleep(0.02)
+    for _ in range(MOVES // 4):
+        pages.append(await timed(pilot, rows.action_page_down))
+        await asyncio.sleep(0.02)
+    for _ in range(10):
+        await until(lambda: not rows._reading and rows._ids[rows.cursor] in rows._rows)
+        started = time.perf_counter()
+        rows.action_choose()
+        await until(lambda: not rows.changing)
+        opened.append((time.perf_counter() - started) * 1000)
+        rows.cursor += 1 + len(rows._view.open) * 4
+    report("threads", seen)
+    report("folded", folded)
+    report("move", moves)
+    report("page", pages)
+    report("open", opened)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from mailsync.store.dashboard import Folder
 from mailsync.store.database import Store
 from mailsync.tui import wording
 from mailsync.tui.completion import names_in
+from mailsync.tui.drawing import clean
 from mailsync.tui.matches import NOTHING
 from mailsync.tui.screens.pane import Pane
 from mailsync.tui.screens.prompt import PromptScreen
@@ -375,7 +376,7 @@ class MailScreen(Pane):
         if message.bad:
             self.show_error(message.text, message.hint)
         else:
-            self.query_one(TopBar).say(message.text)
+            self.notify(clean(message.text), markup=False)
 
     # -- keys -----------------------------------------------------------------------------------------------------
 
