@@ -39,7 +39,7 @@ def digest(raw: bytes) -> Digested:
 def digested(raw: bytes, message: ParsedMessage) -> Digested:
     """The same of a message that is parsed already, from `raw`."""
     people = message.people
-    lists = "\n".join(value for name, value in message.headers if name.lower() == "list-id")
+    lists = "\n".join([value for name, value in message.headers if len(name) == 7 and name.lower() == "list-id"])
     senders, recipients = _addresses(people, "from", "reply-to"), _addresses(people, "to", "cc", "bcc")
     # In-Reply-To behind: it names the parent, as the last of References does (RFC 5322 section 3.6.4).
     named = (*message.references, *message.in_reply_to)

@@ -7,7 +7,7 @@
 The others at their fastest, yet honest: mbsync without FSync and COMPRESS; notmuch without tags for new mail, hooks and
 flag synchronisation; mu as it comes, since it uses all cores by itself. On disk is what each needs to show its mail.
 
-Run it with nothing else on the machine: `make bench`, or `python -m tests.benchmarks.index [rounds]`.
+Run it with nothing else on the machine: `make bench`, or `python -m tests.benchmarks.index [rounds [messages]]`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Times:
 @dataclass(slots=True)
 class Contender:
     name: str
-    run: Callable[[Dovecot, Path], Times]
+    run: Callable[[Dovecot, Path, int], Times]
     times: list[Times] = field(default_factory=list)
 
     def median(self, what: str) -> float:
@@ -74,25 +74,25 @@ def disk(folder: Path, *, without: str = "") -> float:
     return sum(path.stat().st_blocks * 512 for path in files) / 1e6
 
 
-def mailsync(server: Dovecot, folder: Path) -> Times:
+def mailsync(server: Dovecot, folder: Path, count: int) -> Times:
     mirror = Mailsync(folder / "mailsync", (USER,))
     run = mirror.sync(server.port)
     status = _ask(mirror.command(server.port, "status", "--json"), mirror.env)
     index = json.loads(status)["index"]
-    if index != {"done": COUNT, "total": COUNT}:
+    if index != {"done": count, "total": count}:
         raise SystemExit(f"mailsync did not index all: {index}")
     used = disk(folder / "mailsync" / "data")
     return Times(run.seconds, run.cpu, run.document["totals"]["seconds"], used, 0.0)
 
 
-def notmuch(server: Dovecot, folder: Path) -> Times:
+def notmuch(server: Dovecot, folder: Path, count: int) -> Times:
     mirrored = Mbsync(folder / "mbsync", USER).sync(server.port)
     mail = folder / "mbsync" / "mail"
     (folder / "config").write_text(NOTMUCH.format(path=mail))
     env = {"NOTMUCH_CONFIG": str(folder / "config")}
     run, _ = measured(["notmuch", "new", "--quiet", "--no-hooks"], env)
     found = int(_ask(["notmuch", "count", "*"], env))
-    if found != COUNT:
+    if found != count:
         raise SystemExit(f"notmuch has {found} messages")
     total = mirrored.seconds + run.seconds
     return Times(
@@ -100,14 +100,14 @@ def notmuch(server: Dovecot, folder: Path) -> Times:
     )
 
 
-def mu(server: Dovecot, folder: Path) -> Times:
+def mu(server: Dovecot, folder: Path, count: int) -> Times:
     mirrored = Mbsync(folder / "mbsync", USER).sync(server.port)
     mail = folder / "mbsync" / "mail"
     home = f"--muhome={folder / 'mu'}"
     started, _ = measured(["mu", "init", home, f"--maildir={mail}", "--quiet"], {})
     run, _ = measured(["mu", "index", home, "--quiet"], {})
     found = int(_ask(["mu", "find", home, "--format=plain", "--fields=i", ""], {}).count("\n"))
-    if found != COUNT:
+    if found != count:
         raise SystemExit(f"mu has {found} messages")
     total = mirrored.seconds + started.seconds + run.seconds
     cpu = mirrored.cpu + started.cpu + run.cpu
@@ -118,12 +118,12 @@ def _ask(command: list[str], env: Mapping[str, str]) -> str:
     return subprocess.run(command, env=os.environ | dict(env), capture_output=True, check=True, text=True).stdout
 
 
-def main(rounds: int = 3) -> None:
+def main(rounds: int = 3, count: int = COUNT) -> None:
     raw = 0
 
     def counted() -> Iterator[Message]:
         nonlocal raw
-        for message in messages():
+        for message in messages(count):
             raw += len(message[0])
             yield message
 
@@ -138,12 +138,12 @@ def main(rounds: int = 3) -> None:
             for one in contenders:
                 folder = Path(tempfile.mkdtemp(prefix="mailsync-bench-"))
                 try:
-                    one.times.append(one.run(server, folder))
+                    one.times.append(one.run(server, folder, count))
                 finally:
                     shutil.rmtree(folder)
                 os.sync()
     print(
-        f"\n{COUNT:,} messages, {raw / 1e6:.0f} MB raw; medians of {rounds} interleaved rounds; {os.cpu_count()} cores"
+        f"\n{count:,} messages, {raw / 1e6:.0f} MB raw; medians of {rounds} interleaved rounds; {os.cpu_count()} cores"
     )
     print(f"{'':24}{'seconds':>9}{'CPU s':>8}{'mirror':>8}{'times':>8}{'mail MB':>9}{'index MB':>10}{'disk MB':>9}")
     ours = contenders[0].median("seconds")
