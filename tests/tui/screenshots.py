@@ -28,7 +28,9 @@ from mailsync.privacy.log import FILE_NAME
 from mailsync.store import accounts, connections, consents, folders, health, jobs, quarantine
 from mailsync.store.database import Store
 from mailsync.tui import app as app_module
+from mailsync.tui import gathering
 from mailsync.tui.app import MailsyncApp
+from tests.store.filled import understand
 from tests.tui.driving import settle
 from tests.tui.entrances import entrance, known_servers
 
@@ -41,6 +43,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
     ("dashboard", (150, 42), ()),
     ("mail", (150, 42), ("2", "tab", "j")),
+    ("search", (150, 42), ("2", "slash", *"harbour OR lighthouse", "enter", "j", "j", "n")),
+    ("threads", (150, 42), ("2", "slash", *"lighthouse", "enter", "t", "enter", "j", "j")),
     ("health", (150, 42), ("3", "j", "j", "j", "j")),
     ("narrow", (80, 24), ()),
     ("help", (110, 36), ("question_mark",)),
@@ -152,6 +156,7 @@ def steady() -> None:
     health.read = fixed
     health.room = lambda folder: FREE_BYTES
     health.wal_bytes = lambda path: WAL_BYTES
+    gathering.monotonic = lambda: 0.0
     app_module._disk = lambda store: DATABASE_BYTES + WAL_BYTES
 
 
@@ -161,7 +166,15 @@ async def draw(store: Store, names: list[tuple[str, str]]) -> None:
         if name == "quarantine":  # the last, since the others show a mirror in good order
             store.write(set_aside).result()
         way = entrance(store.path.parent, store, known_servers())
-        app = MailsyncApp(store, accounts=names, engine=Running(), entrance=way, pid=4711, clock=lambda: moment)
+        app = MailsyncApp(
+            store,
+            accounts=names,
+            engine=Running(),
+            config_path=str(store.path.parents[1] / "config.toml"),
+            entrance=way,
+            pid=4711,
+            clock=lambda: moment,
+        )
         async with app.run_test(size=size) as pilot:
             await settle(pilot)
             for key in keys:
@@ -181,6 +194,7 @@ def main() -> None:
             os.environ.update(server.environment)
             store = Store.open(Path(folder) / "data")
             names = mirror(store, Path(folder), server)
+        understand(store)  # what the engine had not come to
         as_watching(store, names)
         asyncio.run(draw(store, names))
         store.close()
