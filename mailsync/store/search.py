@@ -28,7 +28,7 @@ __all__ = ["END", "START", "Attached", "Hit", "Search", "hits", "ids", "snippet"
 STRETCH = 5_000
 """Matches, or documents, that are looked at before another way is considered: some 10 ms at worst."""
 FEW = 500
-"""Messages that are rather gone through at once: some 10 ms at worst."""
+"""Messages that are rather looked at at once, one by one: some 10 ms at worst."""
 SOME = 2_000
 """Messages that are cheaper looked up in the index one by one (20 to 40 us) than found among all a common word has."""
 ONE_BY_ONE = 0.01
@@ -136,11 +136,12 @@ class Search:
         edge = self._edge(STRETCH) if where.match is None or where.conditions else None
         if edge is None:
             return self._rows(plain, where.low, limit, offset)
-        if few is None or number > FEW:
+        estimated = self._estimated(edge)
+        likely = number if number > SOME else min(number, (limit + offset) * self._messages() / estimated)
+        if few is None or likely > FEW:
             found = self._rows(plain, edge, limit, offset)
             if len(found) == limit:
                 return found
-        estimated = self._estimated(edge)
         if few is None or number > max(MANY, estimated * GATHERED):
             return self._rows(plain, where.low, limit, offset)
         if where.match is not None and number <= max(SOME, estimated * ONE_BY_ONE):
