@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mailsync.errors import QueryError
 from mailsync.pipeline import index, versions
@@ -136,6 +138,55 @@ def test_words_without_a_letter_are_errors_that_point(store: Store) -> None:
     with pytest.raises(QueryError) as error:
         found(store, "apple -(pear OR subject:--)")
     assert error.value.column == 17
+
+
+PIECES = (
+    "apple",
+    "app*",
+    '"',
+    "(",
+    ")",
+    "-",
+    "NOT ",
+    "OR ",
+    "from:",
+    "is:unread",
+    "has:attachment",
+    "before:1y",
+    "東",
+    "*",
+)
+MORE_PIECES = (
+    "folder:*",
+    "label:x",
+    "larger:1",
+    "is:direct",
+    "{",
+    "}",
+    "^",
+    "+",
+    ":",
+    "\0",
+    "\udc80",
+    "NEAR(",
+    "'",
+    " ",
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES + MORE_PIECES), max_size=12))
+def test_whatever_is_asked_is_an_error_with_a_column_or_a_result(store: Store, pieces: list[str]) -> None:
+    with store.read() as connection:
+        empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM documents)").fetchone()[0]
+    if empty:
+        fill(store, [letter(1, "apple 東京", more="Content-Type: text/plain; charset=utf-8\r\n")])
+    text, column = "".join(pieces), 1
+    try:
+        assert set(found(store, text)) <= {1}
+    except QueryError as error:
+        column = error.column
+    assert 1 <= column <= len(text) + 1
 
 
 def test_names_that_mean_nothing_are_told(store: Store) -> None:
