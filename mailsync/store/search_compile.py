@@ -322,7 +322,10 @@ def _expression(one: Term) -> str:
 
 
 def _addressed(addresses: Iterable[str]) -> str | None:
-    """To or Cc has one of these addresses: its words, one behind the other."""
+    """To or Cc (or Bcc) has one of these addresses: its words, one behind the other.
+
+    An address that goes on before or behind them at a dot is taken for it, too: x.me@example.com for me@example.com.
+    """
     found = [term(Words("text", address, phrase=True)).words for address in addresses]
     phrases = [f'"{" ".join(words)}"' for words in dict.fromkeys(found) if words]
     return f'{{"to" cc}} : ({" OR ".join(phrases)})' if phrases else None
