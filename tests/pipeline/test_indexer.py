@@ -136,6 +136,17 @@ def test_what_harms_a_worker_costs_itself_alone(store: Store) -> None:
         assert len(made(connection)["texts"]) == 120  # type: ignore[arg-type]
 
 
+def test_a_worker_that_someone_kills_costs_nothing(store: Store, tmp_path: Path) -> None:
+    mail = letters(60)
+    mail[30] = Letter(poisoned(f"once {tmp_path / 'killed'}"))
+    fill(store, mail, indexed=False)
+    index(store, entry=ENTRY)
+    assert (tmp_path / "killed").exists()
+    with store.read() as connection:
+        assert aside(connection) == {}
+        assert len(made(connection)["texts"]) == 60  # type: ignore[arg-type]
+
+
 def test_what_cannot_be_stored_is_found_in_its_batch(store: Store) -> None:
     mail = letters(60)
     mail[17], mail[51] = Letter(poisoned("unstorable", 1)), Letter(poisoned("huge", 2))
