@@ -189,7 +189,8 @@ class _Worker:
         self.results = self._pipe(self.process.stdout)
         os.set_blocking(self.results, False)
         if sys.platform == "linux":
-            fcntl.fcntl(self.results, fcntl.F_SETPIPE_SZ, PIPE)
+            with contextlib.suppress(OSError):  # one user may only have so much of it
+                fcntl.fcntl(self.results, fcntl.F_SETPIPE_SZ, PIPE)
         self.works: deque[_Work] = deque()
         self.heard = time.monotonic()
         self.spoke = self.used = self.silent = False
