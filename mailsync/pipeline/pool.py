@@ -120,7 +120,13 @@ class Pool:
         return None if alone else min(open_to_more, key=lambda one: len(one.works), default=None)
 
     def _add(self) -> _Worker:
-        worker = _Worker(self._path, self._niceness, self._entry)
+        try:
+            worker = _Worker(self._path, self._niceness, self._entry)
+        except OSError as error:
+            raise MailsyncError(
+                f"cannot start a process that parses messages: {error.strerror or error}",
+                hint="check the limits of memory and processes",
+            ) from error
         self._workers.append(worker)
         self._selector.register(worker.results, selectors.EVENT_READ, worker)
         return worker
