@@ -33,6 +33,8 @@ def sync(
         for account in document.get("accounts", ()):
             _tell_account(account, dry_run=dry_run)
     _complain(job, document, code)
+    if not dry_run:
+        _warn_of_index(shared)
     return code
 
 
@@ -107,6 +109,19 @@ def _tell_verdict(verdict: dict[str, Any]) -> None:
     if verdict["error"]:
         told.append(verdict["error"])
     say(f"{verdict['account']} {verdict['name']}: {', '.join(told)}")
+
+
+def _warn_of_index(shared: Context) -> None:
+    """Search would not find what was mirrored, and no engine is at work on that."""
+    from mailsync.pipeline import versions
+    from mailsync.store import documents
+    from mailsync.store.lock import owner
+
+    with shared.store().read() as connection:
+        behind = documents.is_new(connection, versions.INDEX)
+    if behind and owner(shared.data_dir) is None:
+        note("warning: not all of it is indexed, so search does not find it yet")
+        note("hint: the log says why; the next sync goes on with it")
 
 
 def _complain(job: Job, document: dict[str, Any], code: int) -> None:

@@ -20,7 +20,9 @@ from tests.servers.dovecot import Dovecot
 CODE = """if True:
     import sys
     from mailsync.cli.run import run
-    if sys.argv[1]:
+    if sys.argv[1] == "broken":
+        sys.executable = "/bin/false"
+    elif sys.argv[1]:
         from mailsync.pipeline import indexer
         indexer.BATCH = int(sys.argv[1])
     code = run(sys.argv[2:])
@@ -108,6 +110,18 @@ def test_an_interrupt_leaves_the_rest_for_the_next_time(dovecot: Dovecot, fresh_
     assert 0 < done < total == 300
     line.run("sync")
     assert line.progress() == (300, 300)
+
+
+def test_what_cannot_be_indexed_is_told_and_made_up_for(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
+    line = Line(dovecot, fresh_user, tmp_path, 40)
+    with line.start("sync", batch="broken") as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "40 new" in out
+    assert "not all of it is indexed" in err
+    assert line.progress() == (0, 40)
+    line.run("sync")
+    assert line.progress() == (40, 40)
 
 
 def test_an_engine_that_stays_indexes_behind_the_mirror(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
