@@ -90,7 +90,7 @@ class Line:
                 break
             self.add(shown[at:start], ink).add(shown[start : min(stop, whole)], "match")
             at = min(stop, whole)
-        return self.add(shown[at:], ink).gap(width - width_of(shown))
+        return self.add(shown[at:] + " " * (width - width_of(shown)), ink)
 
     def gap(self, cells: int) -> Line:
         """Append blanks."""

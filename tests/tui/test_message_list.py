@@ -13,6 +13,7 @@ from mailsync.store import messages
 from mailsync.store.codec import Codec
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.gathering import PAGE
+from mailsync.tui.sources import FolderSource
 from mailsync.tui.widgets.message_list import KEPT, MessageList
 from tests.tui import samples
 from tests.tui.driving import mail_screen, settle, until
@@ -216,6 +217,23 @@ def test_another_folder_starts_at_its_top(long: Builder) -> None:
         assert (rows.count, rows.cursor, rows.scroll_offset.y) == (1, 0, 0)
         assert "→ Grace" in at(rows, 0)
         assert rows.has_focus
+
+    drive(long, act)
+
+
+def test_a_list_is_shown_at_a_message(long: Builder) -> None:
+    async def act(pilot: Pilot[None], rows: MessageList) -> None:
+        rows.show_source(FolderSource(1), 3000)
+        await settle(pilot)
+        assert (rows.count, rows.cursor, rows.message_id) == (COUNT, 2999, 3000)
+        assert 2999 in rows.visible_rows()
+        assert "Subject 3000 " in at(rows, 2999)
+        await pilot.press("t")
+        await settle(pilot)
+        assert (rows.count, rows.message_id) == (COUNT, 3000), "nobody has understood these yet: no threads"
+        rows.show_source(FolderSource(1), COUNT + 1)
+        await settle(pilot)
+        assert (rows.count, rows.cursor) == (COUNT, 0)
 
     drive(long, act)
 

@@ -295,6 +295,8 @@ class MessageList(RowList):
         self._ids, self._heads = ids, rows.heads
         if old and ids[: len(old)] == old:
             self.grow(len(ids))
+            if follow is not None and not self.cursor:
+                self.cursor = _find(ids, follow, 0) or 0
             self.post_message(self.Shown())
             return
         cursor, top = self.cursor, self.scroll_offset.y

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from mailsync.model import Flag
+from mailsync.query.tree import Place
 from mailsync.store.conversations import Conversation
 from mailsync.store.listing import Row
 from mailsync.tui import wording
@@ -78,8 +80,8 @@ def _cell(line: Line, row: Row, column: Column, cells: int, look: Look, *, unrea
         case "from":
             indent = min(STEP * look.member.depth, DEEPEST, cells // 3) if look.member else 0
             line.gap(indent)
-            spans = partial(look.matches.spans, places=("from", "to") if look.outgoing else ("from",))
-            line.add_marked(person(row, look), main, cells - indent, spans)
+            places: Sequence[Place] = ("from", "to") if look.outgoing else ("from",)
+            _marked(line, person(row, look), main, cells - indent, look, places)
         case "subject" if not row.fetched and row.withheld:
             line.add(f"{WITHHELD} {row.withheld}, {wording.size(row.size)}: not fetched", "muted", cells)
         case "subject" if not row.fetched:
@@ -91,11 +93,18 @@ def _cell(line: Line, row: Row, column: Column, cells: int, look: Look, *, unrea
             room = min(len(elsewhere), cells // 3)
             line.add(elsewhere, "muted", room)
             subject, ink = (row.subject, main) if row.subject else ("(no subject)", "muted")
-            line.add_marked(subject, ink, cells - room, partial(look.matches.spans, places=("subject",)))
+            _marked(line, subject, ink, cells - room, look, ("subject",))
         case "size":
             line.add(wording.size(row.size), "muted", cells, column.align)
         case "date":
             line.add(wording.list_date(row.internaldate, look.now), "muted", cells, column.align)
+
+
+def _marked(line: Line, text: str, ink: str, cells: int, look: Look, places: Sequence[Place]) -> None:
+    if look.matches:
+        line.add_marked(text, ink, cells, partial(look.matches.spans, places=places))
+    else:
+        line.add(text, ink, cells)
 
 
 def person(row: Row, look: Look) -> str:
@@ -111,7 +120,7 @@ def _people(line: Line, thread: Conversation, look: Look, cells: int) -> None:
     room = max(1, cells - max(COUNT, len(count) + 1))
     names = [name.split()[0] if len(thread.people) > 1 and name.split() else name for name in thread.people]
     ink = "strong" if thread.unread else "plain"
-    line.add_marked(", ".join(dict.fromkeys(names)), ink, room, partial(look.matches.spans, places=("from",)))
+    _marked(line, ", ".join(dict.fromkeys(names)), ink, room, look, ("from",))
     line.add(count, "accent", cells - room, "right")
 
 
