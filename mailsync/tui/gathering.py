@@ -7,10 +7,10 @@ row stands for; of a thread, the newest one in the list.
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import monotonic
 
 from mailsync.privacy.consent import EMAIL_READ
 from mailsync.store import consents, conversations, listing, threads
@@ -19,6 +19,8 @@ from mailsync.tui.sources import Source
 
 PAGE = 200
 """Messages a reading."""
+clock: Callable[[], float] = time.monotonic
+"""What a reading is timed by."""
 BEGINNING = 2_000
 """Messages whose threads are shown before those of a longer list are known."""
 LineOf = listing.Row | Conversation
@@ -92,7 +94,7 @@ class Reading:
 
 def gather(connection: sqlite3.Connection, wish: Wish) -> Iterator[Reading]:
     """The reading that was wished for; of a long list that is new, its beginning first."""
-    started = monotonic()
+    started = clock()
     seen, moved = None, False
     ids = wish.rows.ids if wish.rows is not None else None
     if wish.rows is None or wish.look:
@@ -121,7 +123,7 @@ def gather(connection: sqlite3.Connection, wish: Wish) -> Iterator[Reading]:
         follow = _key_of(connection, rows, wish.anchor)
     lines = read_lines(connection, wish.wanted or _first(rows))
     note = wish.source.note(connection) if seen is not None else ""
-    yield Reading(rows, seen, lines, follow=follow, seconds=monotonic() - started, note=note)
+    yield Reading(rows, seen, lines, follow=follow, seconds=clock() - started, note=note)
 
 
 def _beginning(connection: sqlite3.Connection, wish: Wish, ids: array[int], anchor: int | None) -> Reading:

@@ -156,7 +156,7 @@ def steady() -> None:
     health.read = fixed
     health.room = lambda folder: FREE_BYTES
     health.wal_bytes = lambda path: WAL_BYTES
-    gathering.monotonic = lambda: 0.0
+    gathering.clock = lambda: 0.0
     app_module._disk = lambda store: DATABASE_BYTES + WAL_BYTES
 
 

@@ -33,7 +33,7 @@ def test_mail_pane(
     size: tuple[int, int],
     keys: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("mailsync.tui.gathering.monotonic", lambda: 7.0)
+    monkeypatch.setattr("mailsync.tui.gathering.clock", lambda: 7.0)
     correspondence(builder)
     app = samples.app(builder, config_path=configured(tmp_path))
     assert snap_compare(app, terminal_size=size, run_before=pressing(*keys))
