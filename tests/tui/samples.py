@@ -123,13 +123,13 @@ def broken(builder: Builder) -> None:
     builder.folder(lists, "INBOX", inbox()[:8], watch="idle")
     doubt = ("the server lists none of 1,204 messages: not believed", "look with another client, then sync --full")
     folder = builder.folder(lists, "Announce \x1b[31m", inbox()[8:20], server=0, error=doubt)
-    builder.quarantine(lists, folder, 900, "the server answered FETCH 900 without the message\x1b[2J")
     builder.happened(
         [
             (HOUR, "office", "", "error", 0, 0, "connection refused"),
             (MINUTE, "lists", "Announce \x1b[31m", "error", 0, 0, doubt[0]),
         ]
     )
+    builder.quarantine(lists, folder, 900, "the server answered FETCH 900 without the message\x1b[2J")
 
 
 def app(builder: Builder, *, syncing: bool = False, **options: object) -> MailsyncApp:
