@@ -36,6 +36,8 @@ AHEAD = 2
 """Batches that are parsed at once: more would only take memory."""
 WAIT_SECONDS = 0.2
 """After which `step` asks again whether it should stop."""
+WRITTEN_SECONDS = 0.01
+"""The same, whether a batch is written."""
 CLEARED = 2000
 STALE = 200
 MERGED = 200
@@ -127,8 +129,7 @@ class Indexer:
             if self._stopping():
                 self._reset()
                 return 0
-            for number, outcome in self._pool.gather(WAIT_SECONDS):
-                self._take(number, outcome)
+            self._gather(WAIT_SECONDS)
         self._batches.popleft()
         self._wait_for_write()
         self._written = batch, self._store.write(partial(self._write, batch=batch))
@@ -161,6 +162,10 @@ class Indexer:
             self._pool.submit([number for number, _ in given])
             page = page[len(given) :]
 
+    def _gather(self, seconds: float) -> None:
+        for number, outcome in self._pool.gather(seconds):
+            self._take(number, outcome)
+
     def _take(self, number: int, outcome: Any) -> None:
         batch = self._of.pop(number, None)
         if batch is None:
@@ -192,6 +197,8 @@ class Indexer:
         if self._written is None:
             return
         (batch, written), self._written = self._written, None
+        while self._of and not written.done():  # no worker waits until somebody hears it out
+            self._gather(WRITTEN_SECONDS)
         try:
             written.result()
         except _NOT_TAKEN:
