@@ -57,7 +57,9 @@ async def ended(store: Store, job_id: int, *statuses: str) -> Job:
 async def rests(worker: Worker) -> None:
     """Until the worker runs nothing: others see a job's end in the store a moment before its task has returned."""
     async with asyncio.timeout(5):
-        while worker.busy:
+        while True:
+            if not worker.busy:
+                return
             await asyncio.sleep(0.005)
 
 
