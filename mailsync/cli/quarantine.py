@@ -16,6 +16,8 @@ from mailsync.cli.context import Context
 from mailsync.errors import MessageFailed, NotFound, ParseFailed, UsageError
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from mailsync.pipeline.mime import ParsedMessage
     from mailsync.store.asides import Aside
     from mailsync.store.jobs import Job
@@ -60,6 +62,8 @@ def listing(
 
     with context.of(ctx).store().read() as connection:
         found = asides.listing(connection, account=account, stage=stage, discarded=discarded)
+        if account is not None and not found:
+            _check_account(connection, account)
     if as_json:
         output.emit({"total": len(found), "entries": [document(one) for one in found]})
         return
@@ -78,6 +82,14 @@ def listing(
     output.table(rows, right=(0,))
     if not found:
         output.note("nothing is discarded" if discarded else "nothing is set aside")
+
+
+def _check_account(connection: sqlite3.Connection, name: str) -> None:
+    from mailsync.store import overview
+
+    known = [one.name for one in overview.accounts(connection)]
+    if name not in known:
+        raise UsageError(f"no account {name} is mirrored", hint=f"mirrored: {', '.join(known) or 'none'}")
 
 
 @app.command(epilog="Example: mailsync quarantine show 12 --raw > message.eml")

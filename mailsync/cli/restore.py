@@ -104,7 +104,12 @@ def restore(
         shown = restoring.sample(connection, frozen)
     if not frozen.messages:
         store.write(partial(restores.discard, restore_id=frozen.id)).result()
-        _tell_nothing(frozen, as_json=as_json, removed=removed)
+        if as_json:
+            with store.read() as connection:
+                document = restoring.document(connection, frozen, dry_run=dry_run)
+            output.emit(document | {"ok": True, "job": None, "sample": []})
+        else:
+            _tell_nothing(removed=removed)
         return
     if not as_json or not yes:
         _show(frozen, shown)
@@ -193,16 +198,10 @@ def _carry_out(shared: Context, frozen: Frozen, shown: list[dict[str, Any]], *, 
         raise typer.Exit(code)
 
 
-def _tell_nothing(frozen: Frozen, *, as_json: bool, removed: bool) -> None:
-    if as_json:
-        output.emit(
-            {"ok": True, "account": frozen.account, "messages": 0, "restored": 0, "present": 0, "failed": 0}
-            | {"left": 0, "folders": [], "failures": [], "sample": []}
-        )
-    else:
-        output.say("nothing to restore: no message fits")
-        if not removed:
-            output.note("hint: --removed is for messages that are gone from the server")
+def _tell_nothing(*, removed: bool) -> None:
+    output.say("nothing to restore: no message fits")
+    if not removed:
+        output.note("hint: --removed is for messages that are gone from the server")
 
 
 def _show(frozen: Frozen, shown: Any) -> None:

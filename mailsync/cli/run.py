@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import sys
@@ -13,6 +14,13 @@ from mailsync.errors import MailsyncError
 from mailsync.text import safe_text
 
 INTERRUPTED = 130
+_HINTS = {
+    errno.EEXIST: "name a directory, or what is not there yet",
+    errno.ENOTDIR: "name a directory, or what is not there yet",
+    errno.ENOSPC: "make room on that disk, then run it again",
+    errno.EACCES: "name a place that this user may write to",
+    errno.EROFS: "name a place that can be written to",
+}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +61,7 @@ def _guarded(arguments: Sequence[str] | None, context: Context) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        report(f"{where}{error.strerror or type(error).__name__}")
+        report(f"{where}{error.strerror or type(error).__name__}", _HINTS.get(error.errno or 0, ""))
         _trace(context, error)
         return 1
     except Exception as error:
@@ -87,6 +95,7 @@ def _usage(error: Exception) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help of a group without its command
         print(message, file=sys.stderr)
         return 2
+    message = message.replace(": Value error, ", ": ")  # what the check of an option puts before its own words
     path = getattr(getattr(error, "ctx", None), "command_path", "mailsync")
     report(message[:1].lower() + message[1:].rstrip("."), f"see: {path} --help")
     code = getattr(error, "exit_code", 2)

@@ -31,7 +31,8 @@ def search(
     account: folder: label:, has:attachment, is:unread|read|flagged|answered|list|direct, before: after: on: older:
     newer: (2025-01-31, 2w), larger: smaller: (10M), - or NOT, OR, parentheses.
 
-    Quote the query, so that the shell leaves it alone. Of many matches --sort relevance ranks the newest 10,000.
+    Quote the query, so that the shell leaves it alone; before one that begins with - write --. Of many matches --sort
+    relevance ranks the newest 10,000.
     """
     return searching.search(
         context.of(ctx), query or [], limit=limit, offset=offset, sort=sort, saved=saved, as_json=as_json

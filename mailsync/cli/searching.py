@@ -45,6 +45,8 @@ def search(
         raise UsageError("--limit counts from 1, --offset from 0")
     if sort not in ("date", "relevance"):
         raise UsageError(f'--sort is date or relevance, not "{sort}"')
+    if not words:
+        raise UsageError("there is nothing to look for", hint='such as: mailsync search "from:ann invoice"')
     text = " ".join(words)
     with pointing(text):
         _search(shared, text, understood(shared, text), limit, offset, sort == "relevance", as_json=as_json)

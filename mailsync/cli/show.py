@@ -101,6 +101,15 @@ def load(shared: Context, message_id: str) -> tuple[StoredMessage, bytes]:
     return message, content
 
 
+def unknown(message_id: str) -> NotFound:
+    """The error for an id that no message has."""
+    from mailsync.store import threads
+
+    if threads.number(message_id):
+        return NotFound(f"{message_id} is a thread, not a message", hint=f"its messages: mailsync thread {message_id}")
+    return NotFound(f"no message {message_id}", hint="`mailsync search` prints the ids of messages")
+
+
 def find(shared: Context, message_id: str) -> StoredMessage:
     """A message whose bytes are here, or are fetched now; raises as `load`."""
     from mailsync.privacy.consent import EMAIL_READ
@@ -121,7 +130,7 @@ def find(shared: Context, message_id: str) -> StoredMessage:
             if message is not None:
                 consents.require(connection, message.account, [EMAIL_READ])
     if message is None:
-        raise NotFound(f"no message {message_id}", hint="ids are in the first column of the view `mail`")
+        raise unknown(message_id)
     if message.content_id is None:
         why = f": {message.problem}" if message.problem else ""
         raise MessageFailed(

@@ -45,6 +45,11 @@ def thread(
     with context.of(ctx).store().read() as connection:
         number, asked = _find(connection, message_id)
         members = _readable(connection, threads.messages(connection, number), asked)
+        if not members:
+            raise NotFound(
+                f"no thread {message_id}",
+                hint="`mailsync search --json` tells the threads of messages; or give the id of a message",
+            )
     lines = tree([Leaf(one.message_id, one.references, one.subject, one.date) for one in members])
     first = members[next(line.number for line in lines if line.number is not None)]
     subject = base_subject(first.subject)[0] or first.subject
@@ -70,7 +75,7 @@ def _find(connection: sqlite3.Connection, named: str) -> tuple[int, str]:
     digits = int(named) if named.isascii() and named.isdecimal() and len(named) < 19 else 0
     message = reading.find(connection, digits) if digits else None
     if message is None:
-        raise NotFound(f"no message {named}", hint="ids are in the first column of the view `mail`")
+        raise NotFound(f"no message {named}", hint="`mailsync search` prints the ids of messages")
     found = threads.of_message(connection, digits)
     if found is None:
         raise NotFound(
@@ -80,7 +85,8 @@ def _find(connection: sqlite3.Connection, named: str) -> tuple[int, str]:
 
 
 def _readable(connection: sqlite3.Connection, members: list[Member], asked: str) -> list[Member]:
-    """Those of accounts whose mail may be read; ConsentMissing for the one that was asked for, or when none is left."""
+    """Those of accounts whose mail may be read; ConsentMissing for the one that was asked for, or when none
+    of any is left."""
     from mailsync.privacy.consent import EMAIL_READ
     from mailsync.record import replace
     from mailsync.store import consents
@@ -97,8 +103,6 @@ def _readable(connection: sqlite3.Connection, members: list[Member], asked: str)
             asked = member.copies[0].account
     if not found and asked:
         consents.require(connection, asked, [EMAIL_READ])
-    if not found:
-        raise NotFound("no such thread", hint="`mailsync search` tells the threads of messages")
     return found
 
 

@@ -117,7 +117,7 @@ class FolderSync:
             async for _ in opening.stream:
                 continue
             return None
-        self._chosen(Choice("first", "no sync of this folder has finished yet"), server)
+        self._chosen(Choice("first", "no earlier sync of this folder finished"), server)
         started = self.store.write(self._carrier.start(self._choice, server))
         got = await self.download.consume(opening.stream)
         await asyncio.wrap_future(started)

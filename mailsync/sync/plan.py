@@ -77,7 +77,7 @@ def decide(
     if stored.uidvalidity is not None and stored.uidvalidity != server.uidvalidity:
         return Choice("uidvalidity_reset", f"UIDVALIDITY went from {stored.uidvalidity} to {server.uidvalidity}")
     if not complete:
-        return Choice("first", "no sync of this folder has finished yet")
+        return Choice("first", "no earlier sync of this folder finished")
     if full:
         return Choice("scan", "a full sync was asked for")
     if server.messages == 0 and held == 0:

@@ -23,6 +23,8 @@ def test_the_list(mirrored: CommandLine) -> None:
     none = mirrored("attachments", "5")
     assert (none.code, none.raw, none.err) == (0, b"", "message 5 has no attachments\n")
     assert mirrored("attachments", "99").code == 1
+    thread = mirrored("attachments", "t1")
+    assert (thread.code, thread.err.splitlines()[1]) == (1, "hint: its messages: mailsync thread t1")
     assert mirrored("attachments", "1", "--number", "2").err.startswith("error: message 1 has no attachment 2\n")
 
 
@@ -38,6 +40,13 @@ def test_saving(mirrored: CommandLine, tmp_path: Path) -> None:
     first, *later = trail(mirrored, "exported")
     assert first == ("work", "ok", told | {"bytes": 4, "written": 1})
     assert later == [("work", "ok", told)] * 2
+
+
+def test_a_file_is_no_place_to_save_to(mirrored: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = mirrored("attachments", "1", "--save", str(tmp_path / "file"))
+    assert (result.code, result.raw) == (1, b"")
+    assert result.err.splitlines()[1:] == ["hint: name a directory, or what is not there yet"]
 
 
 def test_nothing_is_saved_without_consent(mirrored: CommandLine, tmp_path: Path) -> None:

@@ -66,8 +66,11 @@ def test_the_list_tells_where_why_how_often_and_when(aside: CommandLine) -> None
     assert aside("quarantine", "list", "--stage", "fetch", "--json").json["total"] == 0
     assert aside("quarantine", "list", "--account", "work", "--json").json["total"] == 2
     assert aside("quarantine", "list", "--stage", "frob").code == 2
-    nothing = aside("quarantine", "list", "--account", "other")
-    assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing is set aside\n")
+    nothing = aside("quarantine", "list", "--account", "work", "--discarded")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "nothing is discarded\n")
+    wrong = aside("quarantine", "list", "--account", "other", "--json")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err == "error: no account other is mirrored\nhint: mirrored: work\n"
 
 
 def test_one_is_shown_as_far_as_it_can_be_read(aside: CommandLine) -> None:

@@ -122,7 +122,10 @@ def test_what_was_removed(mirrored: CommandLine, server: ModelServer) -> None:
     for words in (("--removed", "--since", "2d"), ("--removed", "2d"), ("--removed=2d",)):
         nothing = mirrored("restore", "--yes", *words)
         assert (nothing.code, nothing.out) == (0, "nothing to restore: no message fits\n")
-    assert mirrored("restore", "--yes", "--removed", "--json").json["restored"] == 1
+    empty = mirrored("restore", "--yes", "--removed", "2d", "--json").json
+    done = mirrored("restore", "--yes", "--removed", "--json").json
+    assert (empty["messages"], empty["job"], empty["folders"], done["restored"]) == (0, None, [], 1)
+    assert empty.keys() == done.keys()
     assert [len(one) for one in held(server).values()] == [0, 1]
 
 

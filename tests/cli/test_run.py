@@ -33,7 +33,8 @@ def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
         (Unreachable("no\x1b way", hint="wait"), 4, ["error: no\ufffd way", "hint: wait"]),
         (KeyboardInterrupt(), 130, []),
         (BrokenPipeError(), 1, []),
-        (OSError(28, "No space left on device", "/x"), 1, ["error: /x: No space left on device"]),
+        (OSError(28, "No space", "/x"), 1, ["error: /x: No space", "hint: make room on that disk, then run it again"]),
+        (OSError(5, "I/O error", "/x"), 1, ["error: /x: I/O error"]),
         (sqlite3.DatabaseError("malformed"), 1, ["error: the database cannot be read: malformed"]),
         (ZeroDivisionError("secret"), 1, ["error: unexpected ZeroDivisionError"]),
     ],
@@ -64,6 +65,11 @@ def test_wrong_usage_is_2(cli: CommandLine, arguments: list[str]) -> None:
     result = cli(*arguments)
     assert (result.code, result.raw) == (2, b"")
     assert result.err
+
+
+def test_a_wrong_choice_is_told_in_plain_words(cli: CommandLine) -> None:
+    told = cli("search", "--sort", "size", "x").err.splitlines()
+    assert told[0] == "error: invalid value for '--sort': 'size' is not one of 'date', 'relevance'"
 
 
 def test_a_wrong_configuration_is_2_with_line_and_nearest_key(cli: CommandLine) -> None:

@@ -190,6 +190,7 @@ def test_errors_point_at_the_column(found: CommandLine, query: str, column: int,
     shown, pointer, error = result.err.splitlines()[:3]
     assert pointer == " " * caret + "^", shown
     assert error.startswith(f"error: column {column}: ")
+    assert found("search").err.splitlines()[0] == "error: there is nothing to look for"
 
 
 HOSTILE = [

@@ -106,7 +106,8 @@ def test_no_thread_is_shown_without_consent_to_read(talk: CommandLine) -> None:
 def test_no_such_thread(talk: CommandLine, named: str) -> None:
     result = talk("thread", named)
     assert (result.code, result.raw) == (1, b"")
-    assert result.err.startswith("error: no ")
+    assert result.err.startswith(f"error: no {'thread t99' if named == 't99' else 'message'}")
+    assert "`mailsync search" in result.err
 
 
 def test_a_message_that_was_not_looked_into_yet(cli: CommandLine) -> None:
