@@ -77,7 +77,8 @@ def stats(ctx: typer.Context, as_json: AsJson = False) -> None:
 def reindex(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Make the search index, threads and lists of attachments anew from what is mirrored. Nothing is downloaded.
 
-    Interrupted, it goes on by itself the next time that anything is synced.
+    Messages keep their ids; threads get new numbers. Interrupted, it goes on by itself the next time that anything is
+    synced.
     """
     from mailsync.cli.progress import indexing
     from mailsync.engine.ask import ask

@@ -78,7 +78,7 @@ def _print(report: Report, *, every: bool) -> None:
                 check.status,
                 " / ".join(part for part in (check.account, check.folder) if part) or "-",
                 check.name.replace("_", " "),
-                check.detail + (f"  (try: {check.hint})" if check.hint else ""),
+                check.detail + (f"  (try: {check.hint.removeprefix('run: ')})" if check.hint else ""),
             ]
             for check in shown
         ]

@@ -164,7 +164,7 @@ def retry(
         if as_json:
             output.emit({"ok": True, "entries": []})
         else:
-            output.note("nothing is set aside")
+            output.note("nothing is set aside" if everything else "none of these is set aside any more")
         return
     shared.start_log()
     job = ask(shared.config, store, shared.data_dir, "retry", {"entries": [one.id for one in before]})

@@ -71,7 +71,7 @@ def test_degraded_is_no_failure(well: CommandLine) -> None:
 
 
 def test_unhealthy_fails_and_is_harmless_on_a_terminal(well: CommandLine) -> None:
-    change(well, lambda c: accounts.set_state(c, "work", "needs_login", 1.0, "refused\x1b[2J", "sign in\nagain"))
+    change(well, lambda c: accounts.set_state(c, "work", "needs_login", 1.0, "refused\x1b[2J", "run: sign in\nagain"))
     result = well("health")
     assert result.code == 1
     assert result.out.startswith("fail  work  sign in  refused\ufffd[2J  (try: sign in again)\n")

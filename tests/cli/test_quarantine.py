@@ -136,9 +136,9 @@ def test_what_to_retry_must_be_said(aside: CommandLine) -> None:
     assert aside("quarantine", "retry").code == 2
     assert aside("quarantine", "retry", "1", "--all").code == 2
     change(aside, lambda c: quarantine.recovered(c, [CONTENT], 5.0))
-    for arguments in (["1"], ["--all"]):
-        nothing = aside("quarantine", "retry", *arguments)
-        assert (nothing.code, nothing.err) == (0, "nothing is set aside\n")
+    for words, told in ((["1"], "none of these is set aside any more\n"), (["--all"], "nothing is set aside\n")):
+        nothing = aside("quarantine", "retry", *words)
+        assert (nothing.code, nothing.err) == (0, told)
 
 
 def test_what_a_server_did_not_give_is_asked_for_again(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
