@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mailsync.store.search import Hit, Search
 
 LIMIT = 50
+_MOST = 2**60
+"""More than any mirror holds; SQLite's integers end at 2**63."""
 _SAVED = re.compile(r"\s*@([A-Za-z0-9_-]+)(?=\s|$)")
 _SHOWN_AROUND = 60
 """Characters of a query before and behind the column that is pointed at."""
@@ -47,6 +49,7 @@ def search(
         raise UsageError(f'--sort is date or relevance, not "{sort}"')
     if not words:
         raise UsageError("there is nothing to look for", hint='such as: mailsync search "from:ann invoice"')
+    limit, offset = min(limit, _MOST), min(offset, _MOST)
     text = " ".join(words)
     with pointing(text):
         _search(shared, text, understood(shared, text), limit, offset, sort == "relevance", as_json=as_json)

@@ -143,6 +143,8 @@ def test_pages_and_their_total(found: CommandLine) -> None:
     assert "2 to 2 of 3 messages" in found("search", "e*", "--limit", "1", "--offset", "1").err
     assert "--offset 2 shows more" in found("search", "e*", "--limit=1", "--offset=1").err
     assert found("search", "e*", "--offset", "9", "--json").json["total"] == 3
+    far = found("search", "e*", "--sort", "relevance", "--offset", "9" * 30, "--limit", "9" * 30, "--json")
+    assert (far.json["total"], far.json["messages"]) == (3, [])
     assert found("search", "hello", "--limit", "0").code == 2
     assert found("search", "hello", "--sort", "size").code == 2
     assert subjects(found, "hello OR needle", "--sort", "relevance")[0].startswith("Hello")
