@@ -229,7 +229,7 @@ def document(aside: Aside) -> dict[str, Any]:
         "folder": aside.folder,
         "uidvalidity": aside.uidvalidity,
         "uid": aside.uid,
-        "message_id": str(aside.message_id) if aside.message_id is not None else None,
+        "message": str(aside.message_id) if aside.message_id is not None else None,
         "stage": aside.stage,
         "error": aside.error,
         "attempts": aside.attempts,

@@ -51,7 +51,7 @@ def test_the_list_tells_where_why_how_often_and_when(aside: CommandLine) -> None
         "folder": "Ünïcode/子",
         "uidvalidity": 7,
         "uid": 1,
-        "message_id": "4",
+        "message": "4",
         "stage": "parse",
         "error": ODD,
         "attempts": 1,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 from textual.widgets._toast import Toast
 
 from mailsync.tui.completion import complete
@@ -46,8 +47,15 @@ def at_mail(builder: Builder, tmp_path: Path) -> Drive:
 
 
 async def search(pilot: Pilot[None], text: str, *keys: str) -> None:
-    """Open the line, empty it, type, and wait for what it finds."""
-    await pilot.press("slash", "ctrl+u", *text, *keys)
+    """Open the line, empty it, write, and wait for what it finds.
+
+    All at once: on a busy machine typing takes long enough for what is half written to be looked for.
+    """
+    await pilot.press("slash", "ctrl+u")
+    line = pilot.app.focused
+    assert isinstance(line, Input)
+    line.insert_text_at_cursor(text)
+    await pilot.press(*keys)
     await settle(pilot)
 
 
