@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PACE_SECONDS = 0.25
 """Between two pages while a job runs: 2,000 envelopes a second."""
+BUSY_SECONDS = 1.0
+"""Between two batches of the index while a job runs: the mirror and the screen come first."""
 REST_SECONDS = 0.02
 """Between two batches of the index, at least; otherwise as long as the batch took."""
 FAILED_SECONDS = 60.0
@@ -151,7 +153,7 @@ class Pipeline:
         started = time.monotonic()
         more = await asyncio.to_thread(self._step)
         if more:
-            await asyncio.sleep(PACE_SECONDS if self._busy() else max(REST_SECONDS, time.monotonic() - started))
+            await asyncio.sleep(BUSY_SECONDS if self._busy() else max(REST_SECONDS, time.monotonic() - started))
         elif self._indexer is not None:
             await asyncio.to_thread(self._indexer.close)
         return more
