@@ -20,11 +20,17 @@ def _any_of(phrases: str) -> str:
     return "|".join(map(re.escape, phrases.split("|")))
 
 
+def _first(text: str) -> str:
+    found = _FIRST.match(text)
+    return found[1] if found else ""
+
+
 def _first_words(*phrases: str) -> frozenset[str]:
-    return frozenset(_FIRST.match(phrase)[1] for one in phrases for phrase in one.split("|"))  # type: ignore[index]
+    return frozenset(_first(phrase) for one in phrases for phrase in one.split("|"))
 
 
 _FIRST = re.compile(r"[ \t*]*+([^\s*:：,.!]*+)")
+
 """The first word of a line: whatever begins in none of the ways below is told by it, and most lines are."""
 _QUOTED = re.compile(r" {0,2}>|[A-Z]{1,3}>(?: |$)")
 _MARK = re.compile(r" {0,2}(?:[A-Z]{1,3})?> ?")
@@ -96,7 +102,7 @@ class _Reader:
                 kept = self.kept
                 continue
             if line and len(line) < _LONGEST:
-                word = _FIRST.match(line)[1].lower()  # type: ignore[index]
+                word = _first(line).lower()
                 if line[0] in "-_=*–—":
                     word = word.lstrip("-_=*–—")
                     sign = True
@@ -254,10 +260,10 @@ def _ends(line: str) -> bool:
 
 
 def _is_author(line: str) -> bool:
-    word = _FIRST.match(line)[1].lower()  # type: ignore[index]
+    word = _first(line).lower()
     return word in _AUTHORS and line.lstrip(" \t*")[len(word) :].lstrip("* \u00a0")[:1] in (":", "：")
 
 
 def _begins(line: str) -> bool:
-    word = _FIRST.match(line)[1].lower()  # type: ignore[index]
+    word = _first(line).lower()
     return word in _BEGINNINGS or word[:1].isdigit()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -19,7 +19,7 @@ from mailsync.store.database import Store
 from mailsync.tui import wording
 from mailsync.tui.aside import SHOWN, VIEWS, Glimpse, Piece, View, body, following, head
 from mailsync.tui.drawing import Column, clean, layout
-from mailsync.tui.widgets.lines import LineView
+from mailsync.tui.widgets.lines import LineView, scroll_bindings
 from mailsync.tui.widgets.rows import RowList
 
 REST_SECONDS = 0.15
@@ -83,16 +83,7 @@ class AsideView(LineView):
     """One entry in full; its message is read in a worker, and parsed in a process that may fail."""
 
     BINDING_GROUP_TITLE = "One of it"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", show=False, id="aside.up", tooltip="One line up"),
-        Binding("down,j", "scroll_down", "Down", show=False, id="aside.down", tooltip="One line down"),
-        Binding("pageup", "page_up", "Page up", show=False, id="aside.page_up", tooltip="One screenful up"),
-        Binding(
-            "pagedown,space", "page_down", "Page down", show=False, id="aside.page_down", tooltip="One screenful down"
-        ),
-        Binding("home,g", "scroll_home", "Top", show=False, id="aside.top", tooltip="To the beginning"),
-        Binding("end,G", "scroll_end", "End", show=False, id="aside.end", tooltip="To the end"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = scroll_bindings("aside")
 
     class Read(Message):
         """What could be read of an entry, laid out as `view` for `width` cells."""

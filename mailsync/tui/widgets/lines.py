@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
 from mailsync.tui.drawing import INKS
 from mailsync.tui.widgets.inked import Inked
+
+
+def scroll_bindings(name: str) -> list[BindingType]:
+    """The keys that move through something to read; `name` is the first part of their ids."""
+    keys = (
+        ("up,k", "scroll_up", "Up", "up", "One line up"),
+        ("down,j", "scroll_down", "Down", "down", "One line down"),
+        ("pageup", "page_up", "Page up", "page_up", "One screenful up"),
+        ("pagedown,space", "page_down", "Page down", "page_down", "One screenful down"),
+        ("home,g", "scroll_home", "Top", "top", "To the beginning"),
+        ("end,G", "scroll_end", "End", "end", "To the end"),
+    )
+    return [
+        Binding(key, action, told, show=False, id=f"{name}.{ident}", tooltip=tooltip)
+        for key, action, told, ident, tooltip in keys
+    ]
 
 
 class LineView(Inked, ScrollView, can_focus=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import work
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
@@ -17,7 +17,7 @@ from mailsync.store.database import Store
 from mailsync.tui.document import Document, Lines, Mode, around, lines, raw_page
 from mailsync.tui.drawing import clean, wrap
 from mailsync.tui.matches import NOTHING, Matches
-from mailsync.tui.widgets.lines import LineView
+from mailsync.tui.widgets.lines import LineView, scroll_bindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,7 @@ class Reader(LineView):
     """Shows one message in the view that is chosen; what was searched for is marked in it."""
 
     BINDING_GROUP_TITLE = "Message"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_up", "Up", show=False, id="reader.up", tooltip="One line up"),
-        Binding("down,j", "scroll_down", "Down", show=False, id="reader.down", tooltip="One line down"),
-        Binding("pageup", "page_up", "Page up", show=False, id="reader.page_up", tooltip="One screenful up"),
-        Binding(
-            "pagedown,space", "page_down", "Page down", show=False, id="reader.page_down", tooltip="One screenful down"
-        ),
-        Binding("home,g", "scroll_home", "Top", show=False, id="reader.top", tooltip="To the beginning"),
-        Binding("end,G", "scroll_end", "End", show=False, id="reader.end", tooltip="To the end"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = scroll_bindings("reader")
 
     class Laid(Message):
         """A message is laid out; `document` is None when there is none, `problem` says why.
