@@ -7,6 +7,8 @@ The map, imports go down only (import-linter enforces it):
       daemon       tui        demo                 faces: headless, dashboard, a mail server to try it on
           \\         |                               No SQL, no IMAP, no secrets above this line
               engine | export                      the composition root: schedules, monitors, job workers; files
+                |
+             cleanup                               proposals, the guard over them, execution, undo
       /        /      |
     sync   pipeline  jobs                          siblings: none imports another
         \\       |      /
