@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils.db import Database
 
-VERSION = 4
+VERSION = 5
 
 _MIGRATION_1 = """
 CREATE TABLE accounts (
@@ -316,7 +316,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     import sqlite_utils
 
-    from mailsync.store import audit, schema_documents, schema_restores
+    from mailsync.store import audit, schema_cleanups, schema_documents, schema_restores
 
     migrations = sqlite_utils.Migrations("mailsync")
     before = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -340,6 +340,10 @@ def migrate(connection: sqlite3.Connection) -> None:
     @migrations()
     def m004_documents(db: Database) -> None:
         _run(db, schema_documents.SCRIPT + schema_restores.SCRIPT, 4)
+
+    @migrations()
+    def m005_cleanups(db: Database) -> None:
+        _run(db, schema_cleanups.SCRIPT, 5)
 
     migrations.apply(sqlite_utils.Database(connection))
 
