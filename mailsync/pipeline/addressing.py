@@ -1,0 +1,298 @@
+"""Whether a message is addressed to the user, by address or by name, and whether it came through a list. Pure.
+
+Where it is in doubt, it is: what the clean-up spares and what triage puts first is decided here. An address is the
+user's in every spelling that the same mailbox answers to: any case, an extension behind it (RFC 5233), Gmail's dots,
+both forms of an international domain, a subdomain that stands for the local part. A name is looked for as whole words,
+without regard to case and accents.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from mailsync.pipeline.addresses import addresses
+from mailsync.pipeline.htmltext import html_to_text
+from mailsync.pipeline.mime import ParsedMessage
+from mailsync.record import record
+
+if TYPE_CHECKING:
+    from mailsync.config.models import Config
+
+Addressed = Literal["to", "cc", "bcc", "name"]
+
+RECIPIENTS: dict[str, Literal["to", "cc", "bcc"]] = {
+    "to": "to",
+    "resent-to": "to",
+    "apparently-to": "to",
+    "cc": "cc",
+    "resent-cc": "cc",
+    "bcc": "bcc",
+    "resent-bcc": "bcc",
+}
+"""The fields that say whom a message is for (RFC 5322 sections 3.6.3 and 3.6.6), and what each amounts to."""
+_ORDER: tuple[Literal["to", "cc", "bcc"], ...] = ("to", "cc", "bcc")
+_REASONS: dict[str, Literal["to", "cc"]] = {
+    "assign": "to",
+    "assigned": "to",
+    "review_requested": "to",
+    "mention": "cc",
+    "mentioned": "cc",
+    "directly_addressed": "to",
+}
+"""What X-GitHub-Reason and X-GitLab-NotificationReason say of mail that shows the project in To, whoever it is for."""
+_LIST_FIELDS = frozenset({"list-id", "list-post", "x-beenthere", "x-mailing-list", "mailing-list"})
+_BULK_FIELDS = _LIST_FIELDS | {"list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive"}
+_BULK_FIELDS |= {"feedback-id", "x-csa-complaints"}
+_ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]+@[^\s<>,;:"()@]+""")
+_IN_ANGLES = re.compile(r"<([^<>]+)>")
+
+_EXTENSIONS = "+-=#"
+"""What may part a local part from its extension: mail servers are set to one of these."""
+_SAME_DOMAIN = {
+    "googlemail.com": "gmail.com",
+    "me.com": "icloud.com",
+    "mac.com": "icloud.com",
+    "protonmail.com": "proton.me",
+    "protonmail.ch": "proton.me",
+    "pm.me": "proton.me",
+    "ya.ru": "yandex.ru",
+    "yandex.com": "yandex.ru",
+}
+_DOTLESS = frozenset({"gmail.com", "proton.me"})
+"""Where dots in the local part mean nothing."""
+
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+"""Accents, points, and characters without width."""
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
+_WRITTEN_OUT = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe"))
+"""What people write for a letter that their keyboard lacks."""
+_WITHOUT_BLANKS = re.compile(
+    "[\u0590-\u08ff\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]"
+)
+"""Scripts that put no blank around a name, or hang particles on it."""
+_WORD = re.compile(r"[^\W_]+")
+_SILENT = re.compile(r"</?(?:style|script)\b[^<>]*>?", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>?")
+
+
+@record(frozen=True)
+class Identity:
+    """Who the user is, in all accounts together; both as they are written."""
+
+    addresses: frozenset[str]
+    """"@example.com" is every address of that domain."""
+    names: tuple[str, ...] = ()
+
+
+def identity(config: Config) -> Identity:
+    """The user of a configuration: address, aliases and names of every account, and the names they sign in with."""
+    accounts = config.accounts.values()
+    known = {one for account in accounts for one in (account.email, *account.aliases, account.username) if "@" in one}
+    return Identity(frozenset(known), tuple(dict.fromkeys(name for account in accounts for name in account.names)))
+
+
+def addressed(message: ParsedMessage, me: Identity) -> Addressed | None:
+    """How a message is addressed to the user: a field holds an address of theirs, or it calls them by name."""
+    found = _fields(message, me)
+    for field in _ORDER:
+        if field in found:
+            return field
+    return "name" if calls(message, me) else None
+
+
+def _fields(message: ParsedMessage, me: Identity) -> set[str]:
+    found: set[str] = set()
+    for name, value in message.headers:
+        field = RECIPIENTS.get(name.lower())
+        if field is not None:
+            if field not in found and holds_address(value, me):
+                found.add(field)
+        elif name[:5].lower() == "x-git" and name.lower() in ("x-github-reason", "x-gitlab-notificationreason"):
+            reason = _REASONS.get(value.strip().lower())
+            if reason is not None:
+                found.add(reason)
+    # What is encoded is parsed before it is decoded there, so that a comma in a name parts nothing.
+    found |= {field for field in _ORDER if any(is_mine(one.addr, me) for one in message.people.get(field, ()))}
+    return found
+
+
+def holds_address(value: str, me: Identity) -> bool:
+    """An address of the user is in a field, however broken: in a group, a comment, a display name."""
+    return any(is_mine(one.addr, me) or is_mine(one.name, me) for one in addresses(value)) or any(
+        is_mine(one, me) for one in _ADDRESS.findall(value)
+    )
+
+
+def calls(message: ParsedMessage, me: Identity) -> bool:
+    """A name of the user is in the subject, in the text, own or quoted, shown or hidden, or beside an address."""
+    if not me.names:
+        return False
+    told = [message.subject, message.text]
+    told += [one.name for field in _ORDER for one in message.people.get(field, ()) if one.name]
+    return any(names(text, me) for text in told) or names_in_html(message.html, me)
+
+
+def names(text: str, me: Identity) -> bool:
+    """A name of the user is in a text."""
+    pattern = _matcher(me).names
+    return pattern is not None and bool(text) and pattern.search(_folded(text)) is not None
+
+
+def names_in_html(html: str, me: Identity) -> bool:
+    """The same of HTML: as it is read, and with what it hides."""
+    if not html or not me.names:
+        return False
+    return names(html_to_text(html), me) or names(_everything(html), me)
+
+
+def is_mine(address: str, me: Identity) -> bool:
+    """An address of the user, or an extension of one."""
+    found = canonical(address)
+    if not found:
+        return False
+    known = _matcher(me).addresses
+    local, _, domain = found.rpartition("@")
+    if found in known or f"@{domain}" in known:
+        return True
+    for at, character in enumerate(local[:256]):
+        if at and character in _EXTENSIONS and f"{local[:at]}@{domain}" in known:
+            return True
+    user, _, rest = domain.partition(".")
+    return f"{user}@{rest}" in known
+
+
+@lru_cache(maxsize=4096)
+def canonical(address: str) -> str:
+    """One spelling of an address for all that mean the same mailbox; "" where it is none.
+
+    Domains in Unicode, and what two rules for them spell differently (`ß`, `ss`) is the same.
+    """
+    local, at, domain = address.strip().strip("<>").rpartition("@")
+    if not at:
+        return ""
+    local = "".join(unicodedata.normalize("NFKC", local).casefold().replace('"', "").replace("\\", "").split())
+    domain = unicodedata.normalize("NFKC", domain).casefold().replace("。", ".")
+    domain = ".".join(_unicode(label) for label in "".join(domain.split()).strip(".").split("."))
+    domain = _SAME_DOMAIN.get(domain, domain)
+    if domain in _DOTLESS:
+        local = local.replace(".", "")
+    return f"{local}@{domain}" if domain else ""
+
+
+def _unicode(label: str) -> str:
+    """A label of a domain as people read it (RFC 3492)."""
+    if not label.startswith("xn--") or len(label) > 63:
+        return label
+    try:
+        return unicodedata.normalize("NFKC", label[4:].encode("ascii").decode("punycode")).casefold()
+    except UnicodeError:
+        return label
+
+
+# -- lists -----------------------------------------------------------------------------------------------------------
+
+
+def distributed(message: ParsedMessage) -> bool:
+    """It says that it went to many, or that a program sent it of its own accord: what else is a letter to somebody."""
+    for name, value in message.headers:
+        field = name.lower()
+        if field in _BULK_FIELDS and value.strip():
+            return True
+        if field == "precedence" and value.strip().lower() in ("bulk", "list", "junk"):
+            return True
+        if field == "auto-submitted" and value.strip().lower().startswith("auto-generated"):
+            return True
+    return False
+
+
+def through_list(message: ParsedMessage) -> bool:
+    """It came through a list (RFC 2919, RFC 2369) that shows only the list in To and Cc."""
+    lists = list_addresses(message)
+    shown = [one.addr for field in _ORDER for one in message.people.get(field, ())]
+    resent = [value for name, value in message.headers if name[:7].lower() == "resent-" and name.lower() in RECIPIENTS]
+    shown += [one.addr for value in resent for one in addresses(value)]
+    return bool(lists) and bool(shown) and all(canonical(one) in lists for one in shown)
+
+
+def list_addresses(message: ParsedMessage) -> frozenset[str]:
+    """The addresses, `canonical`, that the list which a message came through calls its own."""
+    found: set[str] = set()
+    for name, value in message.headers:
+        field = name.lower()
+        if field not in _LIST_FIELDS:
+            continue
+        if field == "list-id":
+            # dev.lists.example.org is dev@lists.example.org: the first label or more are the local part.
+            identifier = (_IN_ANGLES.findall(value) or [value])[-1].strip()
+            labels = identifier.split(".")
+            found |= {f"{'.'.join(labels[:at])}@{'.'.join(labels[at:])}" for at in range(1, min(len(labels), 6))}
+        else:
+            found |= {one.partition("?")[0] for one in _ADDRESS.findall(value.replace("mailto:", " "))}
+    return frozenset(filter(None, map(canonical, found)))
+
+
+# -- names -----------------------------------------------------------------------------------------------------------
+
+
+@record(frozen=True)
+class _Matcher:
+    addresses: frozenset[str]
+    names: re.Pattern[str] | None
+
+
+@lru_cache(maxsize=16)
+def _matcher(me: Identity) -> _Matcher:
+    known = {canonical(one.replace("*@", "@")) for one in me.addresses}
+    for one in [*known]:
+        local, _, domain = one.rpartition("@")
+        if "+" in local[1:]:
+            known.add(f"{local.partition('+')[0]}@{domain}")
+    wanted = [*dict.fromkeys(pattern for name in me.names for pattern in _patterns(name))]
+    return _Matcher(frozenset(filter(None, known)), re.compile("|".join(wanted)) if wanted else None)
+
+
+def _patterns(name: str) -> Iterator[str]:
+    """What a name looks like in a folded text: its words in their order, or the last one first."""
+    for spelling in _spellings(name):
+        words = _WORD.findall(spelling)
+        if not words:
+            continue
+        for order in (words, [words[-1], *words[:-1]]) if len(words) > 1 else (words,):
+            yield r"[\W_]{1,5}".join(map(_word, order))
+
+
+def _spellings(name: str) -> Iterable[str]:
+    plain = unicodedata.normalize("NFC", name).casefold()
+    written_out, contracted = plain, plain
+    for letter, letters in _WRITTEN_OUT:
+        written_out = written_out.replace(letter, letters)
+        contracted = contracted.replace(letters, letter)
+    return dict.fromkeys(map(_folded, (plain, written_out, contracted)))
+
+
+def _word(word: str) -> str:
+    if _WITHOUT_BLANKS.search(word):
+        return re.escape(word)
+    return rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"
+
+
+def _folded(text: str) -> str:
+    """Without case, accents, and characters that are not seen."""
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return _MARKS.sub("", text).translate(_LETTERS)
+
+
+def _everything(html: str) -> str:
+    """All text of HTML, what it hides too, but for styles and scripts; tags part no words."""
+    from html import unescape
+
+    return unescape(_TAG.sub("", " ".join(_SILENT.split(html)[::2])))
