@@ -1,0 +1,203 @@
+"""`cleanup_runs` and `cleanup_journal`: lists that were approved, and how far each of their messages is.
+
+    waiting -> start -> running -> (begin, settle, begin, settle ...) -> finish -> completed | interrupted
+
+Whoever approves makes them: `store.cleanup_decisions` those that apply, `store.cleanup_undo` those that undo.
+A row is the way of one message. It is `begun`, with its `before`, its `after` and what the target was then, before
+anything is sent, and has its result after: until then nobody knows, and the server is asked. Rows of an undo have
+`before` and `after` from the beginning; those of an apply get theirs when the server has shown what the message is now.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from mailsync.errors import NotFound
+from mailsync.record import record
+from mailsync.store.cleanup_places import Place, pack, unpack
+
+Kind = Literal["apply", "undo"]
+State = Literal["waiting", "begun", "done", "gone", "skipped", "failed"]
+COPIED = 1
+"""A step of a row: its copy for a label is in its folder, `after` knows where."""
+PLACED = 2
+"""A step of a row: the message is where it belongs, `after` knows where; it may still be where it was, too."""
+
+
+@record(frozen=True)
+class Run:
+    """A run as stored. `rule`, `query`, `actions` (as they are written) and `large` are those of its list."""
+
+    actions: tuple[str, ...]
+    large: bool
+    id: int
+    cleanup_id: int
+    account: str
+    kind: Kind
+    undoes: int | None
+    job_id: int | None
+    approved_by: str
+    hash: str
+    state: str
+    stopped: str
+    rule: str
+    query: str
+
+
+@record(frozen=True)
+class Target:
+    """What a folder was when messages were about to be put there: what has come since has a UID from `uidnext` on."""
+
+    folder: bytes
+    uidvalidity: int | None
+    uidnext: int | None
+
+
+@record(frozen=True)
+class Row:
+    """A message of a run. `folder` (raw name), `uidvalidity` and `uid` are those of the frozen list, as are the id of
+    mailsync, the digest and the size; `before` is None in a row of an apply that was not begun."""
+
+    number: int
+    item: int
+    state: State
+    step: int
+    before: Place | None
+    after: Place | None
+    targets: tuple[Target, ...]
+    message_id: int
+    folder: bytes
+    uidvalidity: int
+    uid: int
+    digest: bytes
+    size: int
+
+
+@record(frozen=True)
+class Result:
+    """What became of a row; `before` and `after` as they turned out."""
+
+    number: int
+    state: State
+    before: Place | None
+    after: Place | None
+    reason: str = ""
+    step: int = 0
+
+
+# -- runs ------------------------------------------------------------------------------------------------------
+
+
+def get(connection: sqlite3.Connection, run_id: int) -> Run:
+    """NotFound when there is none."""
+    row = connection.execute(
+        """SELECT c.actions, c.large, r.id, r.cleanup_id, a.name, r.kind, r.undoes, r.job_id, r.approved_by, r.hash,
+                  r.state, r.stopped, c.rule, c.query
+           FROM cleanup_runs r JOIN cleanups c ON c.id = r.cleanup_id JOIN accounts a ON a.id = c.account_id
+           WHERE r.id = ?""",
+        (run_id,),
+    ).fetchone()
+    if row is None:
+        raise NotFound("what was approved is gone")
+    return Run(tuple(json.loads(row[0])), bool(row[1]), *row[2:])
+
+
+def start(connection: sqlite3.Connection, run_id: int) -> None:
+    """A job works on the run; the list it belongs to is `applying` or `undoing`."""
+    connection.execute("UPDATE cleanup_runs SET state = 'running', stopped = '' WHERE id = ?", (run_id,))
+    connection.execute(
+        """UPDATE cleanups SET state = (SELECT iif(kind = 'apply', 'applying', 'undoing')
+                                        FROM cleanup_runs WHERE id = ?1)
+           WHERE id = (SELECT cleanup_id FROM cleanup_runs WHERE id = ?1)""",
+        (run_id,),
+    )
+
+
+def finish(connection: sqlite3.Connection, run_id: int, at: float, stopped: str = "") -> None:
+    """The run is over: completed, or interrupted where `stopped` says why. What that makes of an undone list is
+    `store.cleanup_undo`'s to say."""
+    state = "interrupted" if stopped else "completed"
+    connection.execute(
+        "UPDATE cleanup_runs SET state = ?, stopped = ?, finished_at = ? WHERE id = ?", (state, stopped, at, run_id)
+    )
+    connection.execute(
+        """UPDATE cleanups SET state = ?2 WHERE state = 'applying'
+           AND id = (SELECT cleanup_id FROM cleanup_runs WHERE id = ?1 AND kind = 'apply')""",
+        (run_id, state),
+    )
+
+
+# -- the journal -----------------------------------------------------------------------------------------------
+
+
+def rows(
+    connection: sqlite3.Connection, run_id: int, states: Sequence[State], *, after: int = -1, limit: int = 1000
+) -> list[Row]:
+    """A page of the rows in these states, by number, that come `after` one."""
+    found = connection.execute(
+        f"""SELECT j.number, j.item, j.state, j.step, j.before, j.after, j.target, i.message_id, f.raw_name,
+                   f.uidvalidity, i.uid, i.digest, i.size
+            FROM cleanup_journal j JOIN cleanup_runs r ON r.id = j.run_id
+            JOIN cleanup_items i ON i.cleanup_id = r.cleanup_id AND i.number = j.item AND NOT i.excluded
+            JOIN cleanup_folders f ON f.cleanup_id = i.cleanup_id AND f.number = i.folder
+            WHERE j.run_id = ? AND j.number > ? AND j.state IN ({", ".join("?" for _ in states)})
+            ORDER BY j.number LIMIT ?""",
+        (run_id, after, *states, limit),
+    )
+    return [
+        Row(row[0], row[1], row[2], row[3], unpack(row[4]), unpack(row[5]), _targets(row[6]), *row[7:]) for row in found
+    ]
+
+
+def counts(connection: sqlite3.Connection, run_id: int) -> dict[str, int]:
+    """Messages by state."""
+    found = connection.execute("SELECT state, count(*) FROM cleanup_journal WHERE run_id = ? GROUP BY state", (run_id,))
+    return {row[0]: row[1] for row in found}
+
+
+def begin(connection: sqlite3.Connection, run_id: int, rows: Iterable[Row], at: float) -> None:
+    """These are about to be changed: `before`, `after` and `targets` as they are given."""
+    connection.executemany(
+        f"""UPDATE cleanup_journal SET state = 'begun', before = ?, after = ?, target = ?, at = ?
+            WHERE run_id = {run_id:d} AND number = ? AND state IN ('waiting', 'begun')""",
+        [(pack(one.before), pack(one.after), _packed(one.targets), at, one.number) for one in rows],
+    )
+
+
+def settle(connection: sqlite3.Connection, run_id: int, results: Iterable[Result], at: float) -> None:
+    """What became of rows, or how far they have come: a result that is `begun` has its step."""
+    connection.executemany(
+        f"""UPDATE cleanup_journal SET state = ?, before = ?, after = ?, step = ?, reason = ?, at = ?
+            WHERE run_id = {run_id:d} AND number = ? AND state IN ('waiting', 'begun')""",
+        [(one.state, pack(one.before), pack(one.after), one.step, one.reason, at, one.number) for one in results],
+    )
+
+
+def taken(connection: sqlite3.Connection, run_id: int, folder: bytes, uidvalidity: int | None) -> list[int]:
+    """UIDs of a folder that stand for messages of the run already."""
+    name = folder.decode("latin-1")
+    found = connection.execute(
+        """SELECT json_extract(after, '$.uid') FROM cleanup_journal WHERE run_id = ?1 AND after IS NOT NULL
+           AND (state = 'done' OR step > 0) AND json_extract(after, '$.folder') = ?2
+           AND json_extract(after, '$.uidvalidity') = ?3
+           UNION SELECT json_extract(c.value, '$[2]') FROM cleanup_journal j, json_each(j.after, '$.copies') c
+           WHERE j.run_id = ?1 AND j.after IS NOT NULL AND (j.state = 'done' OR j.step > 0)
+             AND json_extract(c.value, '$[0]') = ?2 AND json_extract(c.value, '$[1]') = ?3""",
+        (run_id, name, uidvalidity),
+    )
+    return [int(row[0]) for row in found if row[0] is not None]
+
+
+def _packed(targets: Sequence[Target]) -> str | None:
+    if not targets:
+        return None
+    return json.dumps([(one.folder.decode("latin-1"), one.uidvalidity, one.uidnext) for one in targets])
+
+
+def _targets(text: str | None) -> tuple[Target, ...]:
+    if text is None:
+        return ()
+    return tuple(Target(folder.encode("latin-1"), validity, uidnext) for folder, validity, uidnext in json.loads(text))
