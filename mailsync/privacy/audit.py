@@ -37,6 +37,11 @@ ACTIONS: dict[str, str] = {
     "restore_approved": "a list of messages to put back on a server was approved",
     "restored": "messages of an approved list were put there, or a folder was made for them",
     "restore_ended": "an approved list was carried out, or stopped",
+    "cleanup_approved": "a list of messages to clear away was approved",
+    "cleanup_rejected": "a list of messages to clear away was rejected",
+    "cleanup_undo_approved": "taking back what a clean-up did was approved",
+    "cleaned": "messages of an approved list were changed on a server",
+    "cleanup_ended": "an approved list was carried out, taken back, or stopped",
     "purged": "what was mirrored of an account was removed",
 }
 """Every action with what it says."""
