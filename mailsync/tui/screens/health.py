@@ -8,9 +8,9 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from textual import events, getters, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -24,7 +24,7 @@ from mailsync.privacy.logtail import Entry, LogTail
 from mailsync.store import health
 from mailsync.store.database import Store
 from mailsync.tui.drawing import clean
-from mailsync.tui.screens.pane import Pane
+from mailsync.tui.screens.parts import PartsPane
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.checks import CheckList, ConnectionList, HealthSummary
 from mailsync.tui.widgets.keybar import KeyBar
@@ -33,8 +33,6 @@ from mailsync.tui.widgets.rows import RowList
 from mailsync.tui.widgets.server import ServerPanel
 from mailsync.tui.widgets.topbar import TopBar
 
-View = Literal["checks", "server", "connections", "log"]
-VIEWS: tuple[View, ...] = ("checks", "server", "connections", "log")
 REST_SECONDS = 0.9
 """Between two readings at least; the log is looked at as often, the store only if something was committed."""
 REST_SHARE = 5
@@ -43,12 +41,14 @@ AGE_SECONDS = 5.0
 """Checks are made anew after so long even if nothing was committed: folders get late by themselves."""
 
 
-class HealthScreen(Pane):
+class HealthScreen(PartsPane):
     """`plans` are the configured accounts, `engine` gives the pid of the engine that runs, `now` Unix seconds."""
 
     BINDING_GROUP_TITLE = "Health"
     AUTO_FOCUS = "#checks"
     TITLE = "Health"
+    VIEWS = ("checks", "server", "connections", "log")
+    HOME = "checks"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "level", "Level", id="health.level", tooltip="Which lines of the log: all, info, warning, error"),
         Binding(
@@ -99,7 +99,6 @@ class HealthScreen(Pane):
     def on_mount(self) -> None:
         self.checks.set_notice("checking…")
         self._show_titles()
-        self.add_class("-view-checks")
 
     # -- what the app says ----------------------------------------------------------------------------------------
 
@@ -246,43 +245,6 @@ class HealthScreen(Pane):
             self.app.copy_to_clipboard(check.hint)
             self.query_one(TopBar).say("Copied the hint")
 
-    # -- the parts ------------------------------------------------------------------------------------------------
-
-    @property
-    def view(self) -> View:
-        """The part that has the focus, or had it last."""
-        return next((view for view in VIEWS if self.has_class(f"-view-{view}")), "checks")
-
-    def _part(self, view: View) -> Widget:
-        return {"checks": self.checks, "server": self.server, "connections": self.connections, "log": self.log_list}[
-            view
-        ]
-
-    def show_view(self, view: View) -> None:
-        """Bring a part to the front, where there is no room for all, and give it the focus."""
-        # Or what is hidden now would hand the focus to whatever comes next, which would be brought to the front.
-        self.set_focus(None)
-        self._mark(view)
-        self.call_after_refresh(self._focus_view)
-
-    def _focus_view(self) -> None:
-        # The view of this moment: with keys in quick succession it is not the one that was asked for first.
-        self._part(self.view).focus()
-
-    def _mark(self, view: View) -> None:
-        for each in VIEWS:
-            self.set_class(each == view, f"-view-{each}")
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        for view in VIEWS:
-            if self._part(view) is event.widget is self.focused:
-                self._mark(view)
-
-    def action_next_view(self, step: int) -> None:
-        self.show_view(VIEWS[(VIEWS.index(self.view) + step) % len(VIEWS)])
-
-    async def action_back(self) -> None:
-        if self.view != "checks":
-            self.show_view("checks")
-        else:
-            await self.run_action("app.show_mode('dashboard')")
+    def part(self, view: str) -> Widget:
+        parts: dict[str, Widget] = {"checks": self.checks, "server": self.server, "connections": self.connections}
+        return parts.get(view, self.log_list)

@@ -5,28 +5,25 @@ Above the list, while somebody searches, the line that the search is typed into;
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from textual import events, getters, work
+from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from mailsync.errors import MailsyncError
 from mailsync.store.dashboard import Folder
 from mailsync.store.database import Store
 from mailsync.tui import wording
 from mailsync.tui.completion import names_in
 from mailsync.tui.drawing import clean
 from mailsync.tui.matches import NOTHING
-from mailsync.tui.screens.pane import Pane
+from mailsync.tui.screens.parts import PartsPane
 from mailsync.tui.screens.prompt import PromptScreen
-from mailsync.tui.searches import Kept, Searches, counted
+from mailsync.tui.searches import KeptSearches, Searches
 from mailsync.tui.sources import FolderSource, SearchSource, scopes_at
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.attachment_list import AttachmentList
@@ -40,21 +37,18 @@ from mailsync.tui.widgets.rows import RowList
 from mailsync.tui.widgets.search_line import SearchLine
 from mailsync.tui.widgets.topbar import TopBar
 
-View = Literal["tree", "list", "reader"]
-VIEWS: tuple[View, ...] = ("tree", "list", "reader")
 FOLLOW_SECONDS = 0.15
 """The cursor rests so long before the list, or the reading pane, follows it."""
-COUNT_SECONDS = 5.0
-COUNT_SHARE = 50
-"""Between two countings of what the saved searches find lie so many seconds, and so many times what one took."""
 
 
-class MailScreen(Pane):
+class MailScreen(PartsPane):
     """`now` gives Unix seconds; what `store` holds is read by the widgets themselves."""
 
     BINDING_GROUP_TITLE = "Mail"
     AUTO_FOCUS = "#list"
     TITLE = "Mail"
+    VIEWS = ("tree", "list", "reader")
+    HOME = "list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="mail.back", tooltip="Back to the list, the folders, the dashboard"),
         Binding("tab", "next_view(1)", "Next part", show=False, id="mail.next", tooltip="Folders, list, message"),
@@ -73,20 +67,12 @@ class MailScreen(Pane):
     reader = getters.query_one("#reader", Reader)
     search = getters.query_one("#search", SearchLine)
 
-    class SearchesRead(Message):
-        """The searches of the configuration were read, or one was written."""
-
-        def __init__(self, kept: Kept, told: str = "", error: MailsyncError | None = None) -> None:
-            super().__init__()
-            self.kept, self.told, self.error = kept, told, error
-
     def __init__(self, store: Store, now: Callable[[], float], searches: Searches) -> None:
         super().__init__()
-        self._store, self._now, self._searches = store, now, searches
+        self._store, self._now = store, now
+        self._kept = KeptSearches(self, store, searches, now)
         self._found: SearchSource | None = None
         self._before: int | None = None
-        self._counting = False
-        self._count_after = 0.0
         self._folder_id: int | None = None
         self._wanted: int | None = None
         self._follow: Timer | None = None
@@ -109,7 +95,6 @@ class MailScreen(Pane):
         self.reading.border_title = "Message"
         self.folders.set_notice("no folders yet")
         self.messages.set_notice("no folder yet")
-        self.add_class("-view-list")
         # Watched and not told by a message, so that row and status are drawn in the same frame.
         self.watch(self.messages, "cursor", self._show_status, init=False)
 
@@ -133,7 +118,7 @@ class MailScreen(Pane):
     def store_changed(self) -> None:
         self.messages.store_changed()
         self.reading.store_changed()
-        self._count_searches()
+        self._kept.count()
 
     def show_folder(self, folder_id: int) -> None:
         """Show this folder's mail, as soon as the tree knows it."""
@@ -233,41 +218,19 @@ class MailScreen(Pane):
 
     # -- the three parts ------------------------------------------------------------------------------------------
 
-    def _part(self, view: View) -> Widget:
-        return {"tree": self.folders, "list": self.messages, "reader": self.reading.front}[view]
+    def part(self, view: str) -> Widget:
+        return {"tree": self.folders, "list": self.messages}.get(view, self.reading.front)
 
-    @property
-    def view(self) -> View:
-        """The part that has the focus, or had it last."""
-        return next((view for view in VIEWS if self.has_class(f"-view-{view}")), "list")
-
-    def show_view(self, view: View) -> None:
-        """Bring a part to the front, where there is room for one only, and give it the focus."""
-        for each in VIEWS:
-            self.set_class(each == view, f"-view-{each}")
-        self.call_after_refresh(self._focus_view)
-
-    def _focus_view(self) -> None:
-        # The view of this moment: with keys in quick succession it is not the one that was asked for first.
-        self._part(self.view).focus()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        for view in VIEWS:
-            if self._part(view) is event.widget is self.focused:
-                for each in VIEWS:
-                    self.set_class(each == view, f"-view-{each}")
-                if view == "reader":
-                    self.reading.show_message(self.messages.message_id)
-
-    def action_next_view(self, step: int) -> None:
-        self.show_view(VIEWS[(VIEWS.index(self.view) + step) % len(VIEWS)])
+    def view_entered(self, view: str) -> None:
+        if view == "reader":
+            self.reading.show_message(self.messages.message_id)
 
     async def action_back(self) -> None:
-        at = VIEWS.index(self.view)
+        at = self.VIEWS.index(self.view)
         if self.search.has_focus_within or (self.search.display and self.view == "list"):
             self._leave_search()
         elif at:
-            self.show_view(VIEWS[at - 1])
+            self.show_view(self.VIEWS[at - 1])
         else:
             await self.run_action("app.show_mode('dashboard')")
 
@@ -275,8 +238,7 @@ class MailScreen(Pane):
 
     def action_search(self) -> None:
         """Let the person type a search; the present one stands there."""
-        for each in VIEWS:
-            self.set_class(each == "list", f"-view-{each}")
+        self.mark_view("list")
         if not self.search.display:
             self._before = self.messages.message_id
         self.search.open(names_in(self.vitals.snapshot), scopes_at(self._folder()))
@@ -334,37 +296,11 @@ class MailScreen(Pane):
 
         def under(name: str | None) -> None:
             if name is not None:
-                self._keep("-".join(name.split()), text)
+                self._kept.keep("-".join(name.split()), text)
 
         self.app.push_screen(PromptScreen("Keep this search", "Name", "", lead), under)
 
-    @work(thread=True, group="searches", exit_on_error=False, description="keeping a search")
-    def _keep(self, name: str, text: str) -> None:
-        failure: MailsyncError | None = None
-        try:
-            self._searches.save(name, text)
-        except MailsyncError as error:
-            failure = error
-        kept = counted(self._store, self._searches.read(), self._now())
-        self.post_message(self.SearchesRead(kept, f"Kept as {name}", failure))
-
-    def _count_searches(self) -> None:
-        if not self._counting and time.monotonic() >= self._count_after:
-            self._counting = True
-            self._count()
-
-    @work(thread=True, group="searches", exit_on_error=False, description="counting what searches find")
-    def _count(self) -> None:
-        started, kept = time.monotonic(), Kept()
-        try:
-            kept = counted(self._store, self._searches.read(), self._now())
-        finally:
-            now = time.monotonic()
-            self._count_after = now + max(COUNT_SECONDS, COUNT_SHARE * (now - started))
-            self.post_message(self.SearchesRead(kept))
-
-    def on_mail_screen_searches_read(self, message: MailScreen.SearchesRead) -> None:
-        self._counting = False
+    def on_kept_searches_read(self, message: KeptSearches.Read) -> None:
         self.search.addresses = message.kept.addresses
         self.folders.show_searches(message.kept.searches)
         if message.error is not None:

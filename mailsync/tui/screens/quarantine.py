@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from textual import events, getters, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 
 from mailsync.errors import MailsyncError
 from mailsync.store import asides, quarantine
@@ -24,7 +25,7 @@ from mailsync.store.database import Store
 from mailsync.tui import asking, wording
 from mailsync.tui.drawing import clean
 from mailsync.tui.screens.confirm import ConfirmScreen
-from mailsync.tui.screens.pane import Pane
+from mailsync.tui.screens.parts import PartsPane
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.asides import AsideList, AsideView
 from mailsync.tui.widgets.keybar import KeyBar
@@ -42,19 +43,23 @@ NOTHING = (
 _VIEWS = {"text": "", "raw": " · raw", "hex": " · bytes"}
 
 
-class QuarantineScreen(Pane):
+class QuarantineScreen(PartsPane):
     """`now` gives Unix seconds."""
 
     BINDING_GROUP_TITLE = "Quarantine"
     AUTO_FOCUS = "#asides"
     TITLE = "Quarantine"
+    VIEWS = ("list", "message")
+    HOME = "list"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "retry", "Try again", id="quarantine.retry", tooltip="Try this one again now"),
         Binding("T", "retry_all", "Try all", id="quarantine.retry_all", tooltip="Try all of them again now"),
         Binding("d", "discard", "Discard", id="quarantine.discard", tooltip="Try it no more; the message stays here"),
         Binding("v", "view", "View", id="quarantine.view", tooltip="The message as text, as it came, in hexadecimal"),
         Binding("escape", "back", "Back", show=False, id="quarantine.back", tooltip="Back to the list, the dashboard"),
-        Binding("tab,shift+tab", "turn", "Other part", show=False, id="quarantine.turn", tooltip="List or message"),
+        Binding(
+            "tab,shift+tab", "next_view(1)", "Other part", show=False, id="quarantine.turn", tooltip="List or message"
+        ),
     ]
     entries = getters.query_one("#asides", AsideList)
     detail = getters.query_one("#aside", AsideView)
@@ -86,7 +91,6 @@ class QuarantineScreen(Pane):
     def on_mount(self) -> None:
         self.entries.set_notice("reading…")
         self._show_titles()
-        self.add_class("-view-list")
 
     # -- what the app says ----------------------------------------------------------------------------------------
 
@@ -138,8 +142,8 @@ class QuarantineScreen(Pane):
         self._total = message.total
         self.entries.set_notice(clean(message.problem) if message.problem else NOTHING)
         self.entries.show(message.found, self._now())
-        if not message.found and self.has_class("-view-message"):
-            self._turn_to("list")  # what is hidden now had the focus
+        if not message.found and self.view == "message":
+            self.show_view("list")  # what is hidden now had the focus
         self.set_class(not message.found, "-nothing")
         self._show_one()
         self.refresh_bindings()
@@ -168,7 +172,7 @@ class QuarantineScreen(Pane):
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if message.rows is self.entries:
-            self._turn_to("message")
+            self.show_view("message")
 
     # -- keys -----------------------------------------------------------------------------------------------------
 
@@ -208,31 +212,5 @@ class QuarantineScreen(Pane):
         self.detail.next_view()
         self._show_titles()
 
-    # -- the parts ------------------------------------------------------------------------------------------------
-
-    def _turn_to(self, part: str) -> None:
-        """Bring a part to the front, where there is no room for both, and give it the focus."""
-        # Or what is hidden now would hand the focus to whatever comes next, which would be brought to the front.
-        self.set_focus(None)
-        self._mark(part)
-        self.call_after_refresh(self._focus_part)
-
-    def _focus_part(self) -> None:
-        (self.entries if self.has_class("-view-list") else self.detail).focus()
-
-    def _mark(self, part: str) -> None:
-        self.set_class(part == "list", "-view-list")
-        self.set_class(part != "list", "-view-message")
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if event.widget is self.focused and event.widget in (self.entries, self.detail):
-            self._mark("list" if event.widget is self.entries else "message")
-
-    def action_turn(self) -> None:
-        self._turn_to("message" if self.has_class("-view-list") else "list")
-
-    async def action_back(self) -> None:
-        if self.has_class("-view-message"):
-            self._turn_to("list")
-        else:
-            await self.run_action("app.show_mode('dashboard')")
+    def part(self, view: str) -> Widget:
+        return self.entries if view == "list" else self.detail
