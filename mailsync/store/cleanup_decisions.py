@@ -115,7 +115,7 @@ def approve(
         raise MailsyncError("this list was altered after it was frozen", hint="run: mailsync cleanup scan")
     if not one.messages:
         raise UsageError("there is no message on this list", hint=f"run: mailsync cleanup reject {cleanup_id}")
-    if "expunge" in one.actions and typed != f"EXPUNGE {one.messages}":
+    if "expunge" in one.actions and typed.split() != ["EXPUNGE", str(one.messages)]:
         raise UsageError(
             "messages that are expunged are gone from the server for good",
             hint=f"whoever wants that types: EXPUNGE {one.messages}",

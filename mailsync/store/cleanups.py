@@ -231,20 +231,22 @@ def items(
     sampled: bool = False,
 ) -> list[Item]:
     """A page of the messages, by number, that come `after` one: all, those of a sender, or the sample."""
+    taken = connection.execute("SELECT id FROM cleanup_runs WHERE cleanup_id = ? ORDER BY id", (cleanup_id,))
+    numbers = ", ".join(str(row[0]) for row in taken)
     rows = connection.execute(
-        f"""SELECT i.number, i.folder, i.message_id, i.uid, i.identifier, i.digest, i.size, i.flags, i.keywords,
-                   i.internaldate, i.date, i.sender, i.list_id, i.subject, i.confidence, i.reasons, i.excluded,
-                   i.sampled, coalesce(j.state, ''), coalesce(j.reason, '')
-            FROM cleanup_items i LEFT JOIN cleanup_journal j ON j.item = i.number AND j.run_id =
-                (SELECT max(k.run_id) FROM cleanup_journal k WHERE k.item = i.number AND k.run_id IN
-                    (SELECT id FROM cleanup_runs WHERE cleanup_id = i.cleanup_id))
-            WHERE i.cleanup_id = ? AND i.number > ? {"AND i.sender = ?" if sender is not None else ""}
-                {"AND i.sampled" if sampled else ""} ORDER BY i.number LIMIT ?""",
+        f"""SELECT number, folder, message_id, uid, identifier, digest, size, flags, keywords, internaldate, date,
+                   sender, list_id, subject, confidence, reasons, excluded, sampled,
+                   (SELECT json_array(j.state, j.reason) FROM cleanup_journal j INDEXED BY cleanup_journal_by_item
+                    WHERE j.item = i.number AND j.run_id IN ({numbers}) ORDER BY j.run_id DESC LIMIT 1)
+            FROM cleanup_items i WHERE cleanup_id = ? AND number > ?
+                {"AND sender = ?" if sender is not None else ""} {"AND sampled" if sampled else ""}
+            ORDER BY number LIMIT ?""",
         (cleanup_id, after, *([sender] if sender is not None else []), limit),
     )
     return [_item(row) for row in rows]
 
 
 def _item(row: Sequence[Any]) -> Item:
-    values: tuple[Any, ...] = (*row[:15], tuple(json.loads(row[15])), bool(row[16]), bool(row[17]), row[18], row[19])
+    became = json.loads(row[18]) if row[18] is not None else ("", "")
+    values: tuple[Any, ...] = (*row[:15], tuple(json.loads(row[15])), bool(row[16]), bool(row[17]), *became)
     return Item(*values)
