@@ -6,6 +6,7 @@ table, so that one statement does what would otherwise be a statement a message.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -229,11 +230,19 @@ def differing(connection: sqlite3.Connection, folder_id: int, bodies: Mapping[in
     return found
 
 
-def purge_removed(connection: sqlite3.Connection, before: float, limit: int = 5000) -> int:
-    """Forget up to `limit` messages removed before `before` (Unix seconds), with content nobody else refers to."""
+def purge_removed(
+    connection: sqlite3.Connection, before: float, undo_since: float = math.inf, limit: int = 5000
+) -> int:
+    """Forget up to `limit` messages removed before `before` (Unix seconds), with content nobody else refers to.
+
+    What a clean-up was about stays if it was removed after `undo_since`: an undo may have to put it back.
+    """
     rows = connection.execute(
-        "SELECT id, content_id FROM removed_messages WHERE removed_at < ? ORDER BY removed_at LIMIT ?", (before, limit)
+        "SELECT id, content_id FROM removed_messages WHERE removed_at < ? ORDER BY removed_at LIMIT ?",
+        (min(before, undo_since), limit),
     ).fetchall()
+    if undo_since < before and len(rows) < limit:
+        rows += _not_kept(connection, before, undo_since, limit - len(rows))
     connection.executemany("DELETE FROM removed_messages WHERE id = ?", [(row[0],) for row in rows])
     quarantine.forget(connection, (row[1] for row in rows if row[1] is not None))
     connection.executemany(
@@ -243,6 +252,23 @@ def purge_removed(connection: sqlite3.Connection, before: float, limit: int = 50
         [(row[1],) for row in rows if row[1] is not None],
     )
     return len(rows)
+
+
+def _not_kept(connection: sqlite3.Connection, before: float, undo_since: float, limit: int) -> list[sqlite3.Row]:
+    """Those removed between the two that no clean-up was about. What is kept is looked at once: the cursor passes it,
+    and it is old enough one day."""
+    rows = connection.execute(
+        """SELECT id, content_id FROM removed_messages r
+           WHERE removed_at >= max(?1, coalesce((SELECT position FROM cursors WHERE name = 'removed_messages'), 0))
+             AND removed_at < ?2 AND NOT EXISTS (
+                 SELECT 1 FROM contents c JOIN cleanup_items i ON i.digest = c.digest
+                 JOIN cleanup_runs u ON u.cleanup_id = i.cleanup_id WHERE c.id = r.content_id)
+           ORDER BY removed_at LIMIT ?3""",
+        (undo_since, before, limit),
+    ).fetchall()
+    if len(rows) < limit:
+        connection.execute("INSERT OR REPLACE INTO cursors VALUES ('removed_messages', ?)", (int(before),))
+    return rows
 
 
 def fill_chosen(connection: sqlite3.Connection, uids: Iterable[int]) -> None:

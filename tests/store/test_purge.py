@@ -22,6 +22,7 @@ from mailsync.store import (
     activity,
     audit,
     certificates,
+    cleanup_drafts,
     consents,
     contents,
     envelopes,
@@ -34,6 +35,7 @@ from mailsync.store import (
     quarantine,
     traffic,
 )
+from mailsync.store.cleanups import Folder, Item
 from mailsync.store.database import Store
 from tests.sync.rig import counters_are_exact
 
@@ -82,6 +84,11 @@ def fill(store: Store, account: str, bodies: list[bytes]) -> None:
         probes.put(connection, account_id, {"idle": account}, 1.0, 9e9)
         activity.add(connection, 1.0, account, f"{account}-folder", "new", detail=SECRET)
         quarantine.failed(connection, [(rows[3][0], f"{account} {SECRET}")], 1, 1.0)
+        cleanup = cleanup_drafts.draft(connection, account, "newsletters", f"{account} {SECRET}", ["archive"], 1.0)
+        inbox = Folder(0, folder, f"{account}-folder", b"raw", "", 7, count)
+        facts = (1, "<1@list>", packed.digests[0], 100, 1, "", 1, 1, "a@list", "", subject, 0.9, (SECRET,))
+        cleanup_drafts.add(connection, cleanup, [inbox], [Item(0, 0, rows[0][0], *facts)])
+        cleanup_drafts.freeze(connection, cleanup, [0], 1.0)
         for of in (account, None):
             number = jobs.insert(connection, "sync", 1.0, account=of, params={"folders": [f"{account}-folder"]})
             told = [{"name": name, "folders": [{"name": f"{name}-folder"}]} for name in ("work", "home")]
