@@ -38,13 +38,14 @@ from mailsync.store import dashboard
 from mailsync.store.database import Store
 from mailsync.text import safe_text
 from mailsync.tui import asking, dialogs, handle
-from mailsync.tui.commands import MailCommands, everywhere
+from mailsync.tui.commands import PANES, MailCommands, everywhere
 from mailsync.tui.entrance import Entrance, Listed
 from mailsync.tui.handle import EngineHandle, Helm
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
 from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.help import HelpScreen
+from mailsync.tui.screens.jobs import JobsScreen
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
 from mailsync.tui.screens.quarantine import QuarantineScreen
@@ -80,17 +81,16 @@ class MailsyncApp(App[None]):
     `viewer_of` is the pid of the process that runs it, if any does. `clock` gives Unix seconds.
     """
 
-    CSS_PATH = ["mailsync.tcss", "quarantine.tcss"]
+    CSS_PATH = ["mailsync.tcss", "quarantine.tcss", "jobs.tcss"]
     TITLE = "mailsync"
     BINDING_GROUP_TITLE = "Everywhere"
     COMMANDS = App.COMMANDS | {MailCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "show_mode('dashboard')", "Dashboard", show=False, id="app.dashboard", tooltip="To the dashboard"),
-        Binding("2", "show_mode('mail')", "Mail", show=False, id="app.mail", tooltip="To the mail"),
-        Binding("3", "show_mode('health')", "Health", show=False, id="app.health", tooltip="To checks, servers, log"),
-        Binding(
-            "4", "show_mode('quarantine')", "Quarantine", show=False, id="app.quarantine", tooltip="To what failed"
+        *(
+            Binding(str(number), f"show_mode('{mode}')", name, show=False, id=f"app.{mode}", tooltip=tooltip)
+            for number, (mode, name, tooltip, _) in enumerate(PANES, 1)
         ),
+        Binding("6", "show_mode('jobs')", "Jobs", show=False, id="app.jobs", tooltip="To the job queue"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="The keys that work here"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Let the engine finish its batch, and leave"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere", tooltip="Quit, anywhere"),
@@ -153,6 +153,7 @@ class MailsyncApp(App[None]):
         self._plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
         self.add_mode("health", lambda: HealthScreen(self.store, self._plans, lambda: self.helm.look()[1], self._clock))
         self.add_mode("quarantine", lambda: QuarantineScreen(self.store, self._clock))
+        self.add_mode("jobs", lambda: JobsScreen(self.store, self._clock))
 
     # -- life -----------------------------------------------------------------------------------------------------
 

@@ -15,11 +15,16 @@ from mailsync.tui import dialogs, wording
 from mailsync.tui.screens.pane import Pane
 
 Command = tuple[str, str, Callable[[], object]]
+PANES = (
+    ("dashboard", "Dashboard", "To the dashboard", "Accounts, progress, activity"),
+    ("mail", "Mail", "To the mail", "Folders, messages, reading"),
+    ("health", "Health", "To checks, servers, log", "Checks, connections, servers, the log"),
+    ("quarantine", "Quarantine", "To what failed", "What failed and was set aside"),
+)
+"""Mode, name, what its key does, what is in it; the keys are 1, 2, 3 ... in this order."""
 EVERYWHERE = (
-    ("Dashboard", "Accounts, progress, activity", "app.show_mode('dashboard')"),
-    ("Mail", "Folders, messages, reading", "app.show_mode('mail')"),
-    ("Health", "Checks, connections, servers, the log", "app.show_mode('health')"),
-    ("Quarantine", "What failed and was set aside", "app.show_mode('quarantine')"),
+    *((name, told, f"app.show_mode('{mode}')") for mode, name, _, told in PANES),
+    ("Jobs", "What runs, what waits, what ended", "app.show_mode('jobs')"),
     ("Help", "The keys that work here", "app.help"),
     ("Theme", "Change the colours", "app.change_theme"),
     ("Quit", "Let the engine finish its batch, and leave", "app.quit"),
