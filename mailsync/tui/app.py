@@ -38,9 +38,10 @@ from mailsync.store import dashboard
 from mailsync.store.database import Store
 from mailsync.text import safe_text
 from mailsync.tui import asking, dialogs, handle
-from mailsync.tui.commands import PANES, MailCommands, everywhere
+from mailsync.tui.commands import MailCommands, everywhere
 from mailsync.tui.entrance import Entrance, Listed
 from mailsync.tui.handle import EngineHandle, Helm
+from mailsync.tui.panes import PANES
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
 from mailsync.tui.screens.health import HealthScreen
@@ -87,8 +88,10 @@ class MailsyncApp(App[None]):
     COMMANDS = App.COMMANDS | {MailCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(str(number), f"show_mode('{mode}')", name, show=False, id=f"app.{mode}", tooltip=tooltip)
-            for number, (mode, name, tooltip, _) in enumerate(PANES, 1)
+            Binding(
+                one.key, f"show_mode('{one.mode}')", one.name, show=False, id=f"app.{one.mode}", tooltip=one.tooltip
+            )
+            for one in PANES
         ),
         Binding("6", "show_mode('jobs')", "Jobs", show=False, id="app.jobs", tooltip="To the job queue"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="The keys that work here"),

@@ -12,18 +12,12 @@ from textual.fuzzy import FuzzySearch
 
 from mailsync.text import safe_text
 from mailsync.tui import dialogs, wording
+from mailsync.tui.panes import PANES
 from mailsync.tui.screens.pane import Pane
 
 Command = tuple[str, str, Callable[[], object]]
-PANES = (
-    ("dashboard", "Dashboard", "To the dashboard", "Accounts, progress, activity"),
-    ("mail", "Mail", "To the mail", "Folders, messages, reading"),
-    ("health", "Health", "To checks, servers, log", "Checks, connections, servers, the log"),
-    ("quarantine", "Quarantine", "To what failed", "What failed and was set aside"),
-)
-"""Mode, name, what its key does, what is in it; the keys are 1, 2, 3 ... in this order."""
 EVERYWHERE = (
-    *((name, told, f"app.show_mode('{mode}')") for mode, name, _, told in PANES),
+    *((pane.name, pane.told, f"app.show_mode('{pane.mode}')") for pane in PANES),
     ("Jobs", "What runs, what waits, what ended", "app.show_mode('jobs')"),
     ("Help", "The keys that work here", "app.help"),
     ("Theme", "Change the colours", "app.change_theme"),

@@ -8,18 +8,11 @@ from textual import events
 from textual.strip import Strip
 from textual.timer import Timer
 
-from mailsync.tui.drawing import clean, width_of
+from mailsync.tui.drawing import Line, clean, width_of
+from mailsync.tui.panes import PANES
 from mailsync.tui.widgets.inked import Inked
 
 SAID_SECONDS = 3.0
-ROOMY = 72
-"""Cells from which on there is air between the tabs, and each has its name; with less, the one that is seen has."""
-TABS = (
-    ("1", "dashboard", "Dashboard"),
-    ("2", "mail", "Mail"),
-    ("3", "health", "Health"),
-    ("4", "quarantine", "Quarantine"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +50,13 @@ class TopBar(Inked):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        air = 2 if width >= ROOMY else 1
-        line = self.line().gap(1).add("mailsync", "accent").gap(air)
-        self._spans = []
-        for key, mode, title in TABS:
-            start = line.width
-            here = mode == self._mode
-            line.add("▌" if here else " ", "accent").add(f"{key} ", "muted")
-            if here or width >= ROOMY:
-                line.add(title, "strong" if here else "plain")
-            self._spans.append((start, line.width, mode))
-            line.gap(air)
-        status = self._status
+        width, status = self.size.width, self._status
+        needed = width_of(clean(self._said or status.short)) + 3
+        # Air between the tabs while there is room for it; then none; then a name only for the one that is seen.
+        for air, named in ((2, True), (1, True), (1, False)):
+            line = self._tabs(air, named=named)
+            if line.width + needed <= width:
+                break
         room = width - line.width - 3
         if self._said:
             line.gap(max(0, room + 2 - width_of(clean(self._said))))
@@ -77,6 +64,19 @@ class TopBar(Inked):
         text = clean(status.text) if width_of(clean(status.text)) <= room else clean(status.short)
         line.gap(room - width_of(text)).add(f"{status.glyph} ", status.ink).add(text, "plain", max(0, room))
         return self.finish(line.strip(width))
+
+    def _tabs(self, air: int, *, named: bool) -> Line:
+        line = self.line().gap(1).add("mailsync", "accent").gap(air)
+        self._spans = []
+        for key, mode, title, *_ in PANES:
+            start = line.width
+            here = mode == self._mode
+            line.add("▌" if here else " ", "accent").add(f"{key} ", "muted")
+            if here or named:
+                line.add(title, "strong" if here else "plain")
+            self._spans.append((start, line.width, mode))
+            line.gap(air)
+        return line
 
     async def on_click(self, event: events.Click) -> None:
         for start, stop, mode in self._spans:
