@@ -90,7 +90,7 @@ def reindex(ctx: typer.Context, as_json: AsJson = False) -> None:
     shared.start_log()
     started = time.monotonic()
     with indexing(store) as look:
-        job = ask(shared.config, store, shared.data_dir, "reindex", {}, each=look)
+        job = ask(shared.config, store, shared.data_dir, "parse", {}, each=look)
         while True:
             with store.read() as connection:
                 done, total = documents.progress(connection)

@@ -167,7 +167,7 @@ def retry(
             output.note("nothing is set aside" if everything else "none of these is set aside any more")
         return
     shared.start_log()
-    job = ask(shared.config, store, shared.data_dir, "retry", {"entries": [one.id for one in before]})
+    job = ask(shared.config, store, shared.data_dir, "quarantine_retry", {"entries": [one.id for one in before]})
     after = _outcome(shared, before)
     tried = {one.id: _was_tried(one, after.get(one.id)) for one in before}
     ok = all(one.id not in after or after[one.id].resolved_at is not None for one in before)

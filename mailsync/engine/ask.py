@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mailsync.config.models import Config
 
 POLL_SECONDS = 0.01
-INDEXED = ("sync", "retry", "reindex")
+INDEXED = ("sync", "backfill", "quarantine_retry", "parse")
 """Jobs after which an engine of this process makes what is stored searchable before it ends."""
 OWNER_SECONDS = 1.0
 """How often a command that waits for another process's engine makes sure that there still is one."""

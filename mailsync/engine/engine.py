@@ -27,6 +27,7 @@ from mailsync.engine.handlers import Handlers
 from mailsync.engine.pipeline import Pipeline
 from mailsync.engine.schedule import Schedule
 from mailsync.errors import MailsyncError
+from mailsync.jobs.queue import StoreQueue
 from mailsync.jobs.worker import Worker
 from mailsync.privacy.log import get_logger
 from mailsync.privacy.secret import Credential
@@ -180,7 +181,7 @@ class Engine:
             stop.set()
         store = self._store
         mirrors = await self._mirrors()
-        worker = Worker(store, Handlers(store, mirrors, self._now, self.reload).table(), self._now)
+        worker = Worker(StoreQueue(store, self._now), Handlers(store, mirrors, self._now, self.reload).table())
         pipeline = self._pipeline = Pipeline(
             store, self._now, lambda: worker.busy, stays=self._with_schedules, indexes=self._indexes
         )
@@ -237,8 +238,8 @@ class Engine:
 
         def prepare(connection: sqlite3.Connection) -> dict[str, int]:
             if not self._begun:
-                jobs.requeue_orphans(connection, at)
-            jobs.prune(connection, at - JOBS_KEPT_SECONDS)
+                jobs.abandon(connection, at)
+            jobs.prune(connection, at - JOBS_KEPT_SECONDS, at - jobs.PLANNED_KEPT_SECONDS)
             connections.clear(connection)
             accounts.reset_states(connection, at, problems=True)
             messages.purge_removed(connection, at - config.store.keep_deleted)

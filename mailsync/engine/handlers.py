@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mailsync.errors import Interrupted, MailsyncError
-from mailsync.jobs.worker import Handler, Outcome
+from mailsync.jobs.queue import Outcome
+from mailsync.jobs.worker import Handler
 from mailsync.model import AccountResult, sync_document
 from mailsync.privacy.log import get_logger
 from mailsync.store import documents, folders, quarantine, selection
@@ -42,14 +43,15 @@ class Handlers:
     def table(self) -> dict[str, Handler]:
         return {
             "sync": self.sync,
+            "backfill": self.sync,
             "verify": self.verify,
             "fetch": self.fetch,
             "check": self.check,
             "reload": self.reload,
             "purge": self.purge,
             "restore": self.restore,
-            "retry": self.retry,
-            "reindex": self.reindex,
+            "quarantine_retry": self.quarantine_retry,
+            "parse": self.parse,
         }
 
     def _chosen(self, job: Job) -> list[AccountMirror]:
@@ -117,7 +119,7 @@ class Handlers:
             await mirror.pool.close()
         return Outcome(True, {"ok": True, "exit_code": 0})
 
-    async def retry(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+    async def quarantine_retry(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Try again what is set aside: `params["entries"]`, without it everything that is not discarded.
 
         What a server did not give is asked for by a sync of its folders. The pipeline takes the rest as it does by
@@ -231,7 +233,7 @@ class Handlers:
         async with self._restoring[mirror.name]:  # two lists may name the same message
             return await restored(mirror, job, stopping)
 
-    async def reindex(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+    async def parse(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Begin the index anew: behind this the pipeline goes over all that is stored. No server is asked."""
         del job, stopping
         await self._store.awrite(documents.clear)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailsync.errors import Interrupted, MailsyncError, NotFound, UsageError
 from mailsync.imap.names import decode_name
-from mailsync.jobs.worker import Outcome
+from mailsync.jobs.queue import Outcome
 from mailsync.model import iso
 from mailsync.privacy.consent import EMAIL_READ
 from mailsync.record import record

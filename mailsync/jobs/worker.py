@@ -1,56 +1,56 @@
-"""Takes jobs out of the queue and runs their handlers, several at a time."""
+"""Takes jobs out of a queue and runs their handlers, several at a time."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
 
-from mailsync.errors import MailsyncError, StoreError
+from mailsync.errors import Interrupted, MailsyncError, StoreError
+from mailsync.jobs.queue import Outcome, Queue
 from mailsync.record import record
-from mailsync.store import jobs
-from mailsync.store.database import Store
+from mailsync.store.job_kinds import WAITING
+from mailsync.store.jobs import Job
 
-CONCURRENT = 4
-POLL_SECONDS = 0.1
-"""How often other processes' wishes are looked for; this process's own wake the worker at once."""
+WORKERS = 3
+POLL_SECONDS = 0.025
+"""How often other processes' wishes are looked for; a look where nothing has changed costs some microseconds."""
+BEAT_SECONDS = 5.0
+"""How often a running job is noted as alive."""
+RECLAIM_SECONDS = 30.0
+"""How often jobs of processes that were killed are looked for."""
+DROP_SECONDS = 0.6
+"""A cancelled job that only waits for a server has this long to come to its next step."""
 ATTEMPTS = 4
 RETRY_SECONDS = 0.5
 """For writing to the queue itself; each attempt waits longer than the one before."""
 
 
 @record
-class Outcome:
-    """What a handler gives back: its document, and whether the job did all it was asked for."""
-
-    ok: bool
-    document: dict[str, Any]
-    error: str | None = None
-    hint: str | None = None
-    unfinished: bool = False
-    """It was stopped and goes on with the next engine, unless it was cancelled."""
-
-
-@record
 class Running:
-    """A job at work. `stopping` turns true when it should end at the next step."""
+    """A job at work. `cancelled` turns true when it should end at the next step."""
 
-    job: jobs.Job
+    job: Job
     cancelled: bool = False
+    since: float = 0.0
+    """When that was asked, by the monotonic clock."""
+    dropped: bool = False
+    ending: bool = False
+    """Its handler has come to an end; what is left is to write that down."""
 
 
-Handler = Callable[[jobs.Job, Callable[[], bool]], Awaitable[Outcome]]
+Handler = Callable[[Job, Callable[[], bool]], Awaitable[Outcome]]
 
 
 class Worker:
     """Runs jobs until `stop()`; handlers are given the job and a `stopping()` to ask between steps."""
 
-    def __init__(self, store: Store, handlers: Mapping[str, Handler], now: Callable[[], float]) -> None:
-        self._store = store
+    def __init__(self, queue: Queue, handlers: Mapping[str, Handler], *, workers: int = WORKERS) -> None:
+        self._queue = queue
         self._handlers = handlers
-        self._now = now
+        self._workers = workers
         self._running: dict[int, tuple[Running, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -61,10 +61,6 @@ class Worker:
         """True while a job runs."""
         return bool(self._running)
 
-    def wake(self) -> None:
-        """Look at the queue now. Call it on the worker's loop."""
-        self._wake.set()
-
     def stop(self) -> None:
         """Ask what runs to end at its next step and take nothing more."""
         self._stopping = True
@@ -72,21 +68,38 @@ class Worker:
 
     async def run(self) -> None:
         """Serve the queue; returns after `stop()` when the last job has ended. StoreError when it cannot be served."""
-        version = -1
-        while not self._stopping and self._failure is None:
-            current = self._store.data_version()
-            if current != version or self._wake.is_set():
-                version = current
-                self._wake.clear()
-                await self._retried(self._look)
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-        await asyncio.gather(*(task for _, task in self._running.values()))
+        try:
+            await self._retried(self._queue.open)
+            await self._serve()
+            await asyncio.gather(*(task for _, task in self._running.values()))
+        finally:
+            self._queue.close(idle=not self._running)
         if self._failure is not None:
             raise self._failure
+
+    async def _serve(self) -> None:
+        beaten = opened = time.monotonic()
+        while not self._stopping and self._failure is None:
+            now = time.monotonic()
+            if self._running and now - beaten > BEAT_SECONDS:
+                beaten = now
+                await self._retried(partial(self._queue.beat, self._jobs()))
+            if now - opened > RECLAIM_SECONDS:
+                opened = now
+                await self._retried(self._queue.open)
+            look = self._queue.look(self._jobs())
+            if look is not None:
+                self._heed(look.wanted, now)
+                if look.ready:
+                    await self._retried(self._take)
+            self._drop(now)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+            self._wake.clear()
+
+    def _jobs(self) -> dict[int, Job]:
+        return {number: running.job for number, (running, _) in self._running.items()}
 
     async def _retried(self, step: Callable[[], Awaitable[None]]) -> None:
         """A full disk may be emptied soon. If not, the queue cannot be served, and `run` says so."""
@@ -100,47 +113,56 @@ class Worker:
                     return
             await asyncio.sleep(RETRY_SECONDS * attempt)
 
-    async def _look(self) -> None:
-        for running, _ in list(self._running.values()):
-            running.cancelled = await self._store.aread(partial(jobs.is_cancelled, job_id=running.job.id))
-        while len(self._running) < CONCURRENT and not self._stopping:
-            if not await self._store.aread(jobs.waiting):
-                return
-            job = await self._store.awrite(lambda connection: jobs.claim(connection, self._now()))
+    def _heed(self, wanted: Mapping[int, bool], now: float) -> None:
+        """Tell jobs that nobody wants any more, or that are somebody else's by now."""
+        for number, (running, _) in self._running.items():
+            if not running.cancelled and not wanted.get(number, False):
+                running.cancelled, running.since = True, now
+
+    def _drop(self, now: float) -> None:
+        """Jobs that were cancelled and do not come to their next step for waiting for a server."""
+        for running, task in self._running.values():
+            late = running.cancelled and now - running.since > DROP_SECONDS
+            if late and running.job.kind in WAITING and not (running.dropped or running.ending):
+                running.dropped = True
+                task.cancel()
+
+    async def _take(self) -> None:
+        while len(self._running) < self._workers and not self._stopping:
+            job = await self._queue.claim()
             if job is None:
                 return
             running = Running(job)
-            task = asyncio.create_task(self._run_one(running))
-            self._running[job.id] = (running, task)
+            self._running[job.id] = (running, asyncio.create_task(self._run_one(running)))
 
     async def _run_one(self, running: Running) -> None:
-        job = running.job
-        handler = self._handlers.get(job.kind)
+        job, task = running.job, asyncio.current_task()
+        assert task is not None
         try:
-            if handler is None:
-                raise MailsyncError(f"this mailsync knows no job {job.kind!r}")
-            outcome = await handler(job, lambda: running.cancelled or self._stopping)
-        except MailsyncError as error:
-            outcome = Outcome(False, {"ok": False, "exit_code": error.exit_code}, str(error), error.hint)
+            outcome = await self._outcome(running)
         except asyncio.CancelledError:
-            raise
-        except Exception as error:  # a defect in a handler must not take the engine down
-            outcome = Outcome(False, {"ok": False, "exit_code": 1}, f"internal error: {type(error).__name__}")
-            self._report(job.kind, error)
-        cancelled = await self._store.aread(partial(jobs.is_cancelled, job_id=job.id))
-        status: Any = "cancelled" if cancelled else "completed" if outcome.ok else "failed"
-        at = self._now()
-
-        def finish(connection: sqlite3.Connection) -> None:
-            if outcome.unfinished and not cancelled:
-                return jobs.requeue(connection, job.id, at)
-            document, error, hint = outcome.document, outcome.error, outcome.hint
-            jobs.finish(connection, job.id, status, at, result=document, error=error, hint=hint)
-            return None
-
-        await self._retried(partial(self._store.awrite, finish))
+            if not running.dropped:
+                raise
+            task.uncancel()
+            error = Interrupted("cancelled while it waited for the server")
+            outcome = Outcome(False, {"ok": False, "exit_code": error.exit_code}, str(error))
+        running.ending = True
+        await self._retried(partial(self._queue.settle, job, outcome))
         del self._running[job.id]
         self._wake.set()
+
+    async def _outcome(self, running: Running) -> Outcome:
+        job = running.job
+        try:
+            if job.kind not in self._handlers:
+                raise MailsyncError(f"this mailsync knows no job {job.kind!r}")
+            return await self._handlers[job.kind](job, lambda: running.cancelled or self._stopping)
+        except MailsyncError as error:
+            document = {"ok": False, "exit_code": error.exit_code}
+            return Outcome(False, document, str(error), error.hint, passing=error.retry == "backoff")
+        except Exception as error:  # a defect in a handler must not take the engine down
+            self._report(job.kind, error)
+            return Outcome(False, {"ok": False, "exit_code": 1}, f"internal error: {type(error).__name__}")
 
     def _report(self, kind: str, error: Exception) -> None:
         from mailsync.privacy.log import get_logger

@@ -97,7 +97,7 @@ def read(connection: sqlite3.Connection, entries: int = 100) -> Snapshot:
         12,
         """SELECT id, name, email, state, state_detail, state_hint, state_since, resumes_at, last_sync_at,
                   coalesce(error, ''), coalesce(error_hint, ''),
-                  EXISTS (SELECT 1 FROM jobs WHERE kind = 'sync' AND status IN ('pending', 'running')
+                  EXISTS (SELECT 1 FROM jobs WHERE kind IN ('sync', 'backfill') AND status IN ('pending', 'running')
                           AND account = accounts.name)
            FROM accounts ORDER BY position, name""",
     )

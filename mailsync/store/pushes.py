@@ -45,6 +45,6 @@ def set_watches(connection: sqlite3.Connection, account_id: int, watches: Iterab
 def sync_waits(connection: sqlite3.Connection, account: str) -> bool:
     """True when a sync of the whole account has yet to begin: it will see what is told now."""
     row = connection.execute(
-        "SELECT 1 FROM jobs WHERE kind = 'sync' AND account = ? AND status = 'pending'", (account,)
+        "SELECT 1 FROM jobs WHERE kind IN ('sync', 'backfill') AND account = ? AND status = 'pending'", (account,)
     ).fetchone()
     return row is not None

@@ -316,7 +316,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     import sqlite_utils
 
-    from mailsync.store import audit, schema_cleanups, schema_documents, schema_restores
+    from mailsync.store import audit, schema_cleanups, schema_documents, schema_jobs, schema_restores, schema_triage
 
     migrations = sqlite_utils.Migrations("mailsync")
     before = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -343,7 +343,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     @migrations()
     def m005_cleanups(db: Database) -> None:
-        _run(db, schema_cleanups.SCRIPT, 5)
+        _run(db, schema_cleanups.SCRIPT + schema_jobs.SCRIPT + schema_triage.SCRIPT, 5)
 
     migrations.apply(sqlite_utils.Database(connection))
 

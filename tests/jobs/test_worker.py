@@ -13,7 +13,8 @@ import pytest
 
 from mailsync.errors import StoreError, Unreachable
 from mailsync.jobs import worker as worker_module
-from mailsync.jobs.worker import CONCURRENT, Handler, Outcome, Worker
+from mailsync.jobs.queue import Outcome, StoreQueue
+from mailsync.jobs.worker import WORKERS, Handler, Worker
 from mailsync.store import jobs
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
@@ -28,7 +29,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @contextlib.asynccontextmanager
 async def serving(store: Store, **handlers: Handler) -> AsyncIterator[Worker]:
-    worker = Worker(store, handlers, time.time)
+    worker = Worker(StoreQueue(store, time.time), handlers)
     task = asyncio.create_task(worker.run())
     yield worker
     worker.stop()
@@ -129,22 +130,22 @@ async def test_several_at_a_time_and_the_urgent_first(store: Store) -> None:
     async with serving(store, count=count):
         for job_id in ids:
             await ended(store, job_id)
-    assert most == CONCURRENT
+    assert most == WORKERS
     assert order[0] == ids[9]
     assert sorted(order) == ids
 
 
 async def test_cancelling_what_runs_and_what_waits(store: Store) -> None:
     async with serving(store, wait=until_told, good=succeed) as worker:
-        ids = [await insert(store, "wait") for _ in range(CONCURRENT + 2)]
-        for job_id in ids[:CONCURRENT]:
+        ids = [await insert(store, "wait") for _ in range(WORKERS + 2)]
+        for job_id in ids[:WORKERS]:
             await ended(store, job_id, "running")
         assert worker.busy
-        for job_id in (ids[0], ids[CONCURRENT]):
+        for job_id in (ids[0], ids[WORKERS]):
             await cancel(store, job_id)
         assert (await ended(store, ids[0])).status == "cancelled"
-        assert (await ended(store, ids[CONCURRENT])).status == "cancelled"
-        await ended(store, ids[CONCURRENT + 1], "running")  # the freed place is taken
+        assert (await ended(store, ids[WORKERS])).status == "cancelled"
+        await ended(store, ids[WORKERS + 1], "running")  # the freed place is taken
         for job_id in ids[1:]:
             await cancel(store, job_id)
         for job_id in ids[1:]:
@@ -154,11 +155,11 @@ async def test_cancelling_what_runs_and_what_waits(store: Store) -> None:
 
 async def test_stopping_ends_what_runs_and_takes_nothing_more(store: Store) -> None:
     async with serving(store, wait=until_told) as worker:
-        ids = [await insert(store, "wait") for _ in range(CONCURRENT + 1)]
-        await ended(store, ids[CONCURRENT - 1], "running")
+        ids = [await insert(store, "wait") for _ in range(WORKERS + 1)]
+        await ended(store, ids[WORKERS - 1], "running")
         worker.stop()
     states = [(await ended(store, job_id, "failed", "pending")).status for job_id in ids]
-    assert states == ["failed"] * CONCURRENT + ["pending"]
+    assert states == ["failed"] * WORKERS + ["pending"]
 
 
 async def test_a_store_that_fails_for_a_while_delays_a_job(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +190,7 @@ async def test_a_store_that_fails_for_good_ends_the_worker(store: Store, monkeyp
 
     monkeypatch.setattr(worker_module, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(jobs, "finish", full)
-    worker = Worker(store, {"good": succeed}, time.time)
+    worker = Worker(StoreQueue(store, time.time), {"good": succeed})
     await insert(store, "good")
     with pytest.raises(StoreError, match="disk is full"):
         await asyncio.wait_for(worker.run(), 5)

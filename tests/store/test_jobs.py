@@ -36,10 +36,10 @@ def test_jobs_are_claimed_by_priority_then_age(connection: sqlite3.Connection) -
     first = jobs.insert(connection, "sync", 1.0)
     second = jobs.insert(connection, "sync", 2.0, params={"full": True}, account="work")
     urgent = jobs.insert(connection, "verify", 3.0, priority=10)
-    assert jobs.waiting(connection)
+    assert jobs.next_id(connection, 4.0, 1) == urgent
     claimed = [jobs.claim(connection, 4.0) for _ in range(4)]
     assert [job.id if job else None for job in claimed] == [urgent, first, second, None]
-    assert not jobs.waiting(connection)
+    assert jobs.next_id(connection, 4.0, 1) is None
     assert claimed[2] is not None
     assert (claimed[2].kind, claimed[2].account, claimed[2].params) == ("sync", "work", {"full": True})
     assert {status(connection, job_id) for job_id in (first, second, urgent)} == {"running"}
@@ -57,7 +57,7 @@ def test_a_job_from_start_to_end(connection: sqlite3.Connection) -> None:
         "wait",
         {"ok": False, "exit_code": 4},
     )
-    assert events(connection, job_id) == [(1, "started"), (2, "failed")]
+    assert events(connection, job_id) == [(1, "created"), (2, "started"), (3, "failed")]
     row = connection.execute("SELECT created_at, started_at, finished_at, attempt FROM jobs").fetchone()
     assert tuple(row) == (1.0, 2.0, 3.0, 1)
     assert jobs.get(connection, 999) is None
@@ -73,15 +73,16 @@ def test_what_a_killed_engine_left_runs_again_while_attempts_are_left(connection
     done = jobs.insert(connection, "sync", 1.6)
     jobs.finish(connection, done, "completed", 2.0)
     everything = (twice, once, waiting, orphan, done)
-    jobs.requeue_orphans(connection, 3.0)
+    jobs.reclaim(connection, 3.0, lambda worker, beaten: True)
+    jobs.abandon(connection, 3.0)
     assert [status(connection, one) for one in everything] == ["pending", "failed", "pending", "failed", "completed"]
     again = jobs.claim(connection, 4.0)
     assert again is not None
     assert again.id == twice
-    jobs.requeue_orphans(connection, 5.0)
+    jobs.reclaim(connection, 5.0, lambda worker, beaten: True)
     job = jobs.get(connection, twice)
     assert job is not None
-    assert (job.status, job.error) == ("failed", "the engine was killed")
+    assert (job.status, job.error) == ("failed", "the process that ran it was killed")
 
 
 def test_cancelling(connection: sqlite3.Connection) -> None:

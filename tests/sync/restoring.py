@@ -9,7 +9,7 @@ from typing import Any
 
 from mailsync.engine import restoring
 from mailsync.engine.restoring import Wish
-from mailsync.jobs.worker import Outcome
+from mailsync.jobs.queue import Outcome
 from mailsync.model import JobStatus
 from mailsync.privacy.consent import SCOPES
 from mailsync.privacy.secret import Password

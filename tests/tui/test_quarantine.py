@@ -53,9 +53,9 @@ def test_trying_again_asks_the_engine(builder: Builder) -> None:
 
     async def act(pilot: Pilot[None], screen: QuarantineScreen) -> None:
         await pilot.press("j", "t")
-        await until(pilot, lambda: asked(builder) == [("retry", '{"entries": [2]}')])
+        await until(pilot, lambda: asked(builder) == [("quarantine_retry", '{"entries": [2]}')])
         await pilot.press("T")
-        await until(pilot, lambda: asked(builder)[1:] == [("retry", "{}")])
+        await until(pilot, lambda: asked(builder)[1:] == [("quarantine_retry", "{}")])
         builder.store.write(lambda c: quarantine.recovered(c, range(1, 10_000), NOW)).result()  # as the engine does
         await until(pilot, lambda: screen.entries.count == 1)
         assert screen.entries.selected is not None
