@@ -25,6 +25,7 @@ COPIED = 1
 """A step of a row: its copy for a label is in its folder, `after` knows where."""
 PLACED = 2
 """A step of a row: the message is where it belongs, `after` knows where; it may still be where it was, too."""
+MEASURED_DAYS = 30
 
 
 @record(frozen=True)
@@ -45,6 +46,17 @@ class Run:
     stopped: str
     rule: str
     query: str
+
+
+@record(frozen=True)
+class Measure:
+    """What a list would change in a folder: `touched` of the `messages` that were in it at the scan. `busiest` is how
+    many left it on the busiest day (UTC) of the last `MEASURED_DAYS`."""
+
+    folder: str
+    touched: int
+    messages: int
+    busiest: int
 
 
 @record(frozen=True)
@@ -128,6 +140,20 @@ def finish(connection: sqlite3.Connection, run_id: int, at: float, stopped: str 
            AND id = (SELECT cleanup_id FROM cleanup_runs WHERE id = ?1 AND kind = 'apply')""",
         (run_id, state),
     )
+
+
+def measures(connection: sqlite3.Connection, cleanup_id: int, at: float) -> list[Measure]:
+    """What a list would change, by folder; what is excluded does not count."""
+    found = connection.execute(
+        """SELECT f.name, count(i.number), f.messages, coalesce((SELECT max(gone) FROM (
+               SELECT count(*) AS gone FROM removed_messages WHERE folder_id = f.folder_id AND removed_at >= ?
+               GROUP BY cast(removed_at / 86400 AS INTEGER))), 0)
+           FROM cleanup_folders f
+           JOIN cleanup_items i ON i.cleanup_id = f.cleanup_id AND i.folder = f.number AND NOT i.excluded
+           WHERE f.cleanup_id = ? GROUP BY f.number ORDER BY f.number""",
+        (at - MEASURED_DAYS * 86400.0, cleanup_id),
+    )
+    return [Measure(*row) for row in found]
 
 
 # -- the journal -----------------------------------------------------------------------------------------------
