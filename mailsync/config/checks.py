@@ -12,11 +12,15 @@ from mailsync.config.providers import OAUTH_PROVIDERS, PRESETS
 from mailsync.record import record
 
 if TYPE_CHECKING:
-    from mailsync.config.models import AccountConfig, Config
+    from mailsync.config.models import AccountConfig, CleanupConfig, Config
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 TOKEN_KEY = "token-key"
 """How the vault calls its own key among the secrets of accounts."""
+LEAST_IMPORTANT_SECONDS = 30 * 86400.0
+"""For so long receipts and the like are spared whatever is wanted."""
+SELECTION = "selection"
+"""How the proposals are called that a person put together."""
 UNSUPPORTED = "is not supported by this version"
 
 
@@ -42,6 +46,7 @@ def problems(config: Config) -> Iterator[Problem]:
         if name == TOKEN_KEY:
             yield Problem(("accounts", name), ": not an account name", "in the keyring, the key of tokens is called so")
     yield from _searches(config)
+    yield from _cleanup(config.cleanup)
     if config.pipeline.elements == "unstructured":
         yield from _unstructured()
     for key in _set_keys(config.http):
@@ -64,6 +69,40 @@ def _searches(config: Config) -> Iterator[Problem]:
             parse(query)
         except QueryError as error:
             yield Problem(("searches", name), f": {error}", error.hint)
+
+
+def _cleanup(cleanup: CleanupConfig) -> Iterator[Problem]:
+    if cleanup.keep_important < LEAST_IMPORTANT_SECONDS:
+        yield Problem(
+            ("cleanup", "keep_important"), ": must be 30 days at least", "receipts and codes are never all proposed"
+        )
+    if not cleanup.rules:
+        return
+    from mailsync.config import actions
+    from mailsync.config.cleanup_rules import SHIPPED
+    from mailsync.errors import QueryError
+    from mailsync.query.parse import parse
+
+    shipped = {one.name for one in SHIPPED}
+    for name, rule in cleanup.rules.items():
+        path = ("cleanup", "rules", name)
+        if not NAME.fullmatch(name) or name == SELECTION:
+            hint = f'names are made of letters, digits, - and _ only, and none is "{SELECTION}"'
+            yield Problem(path, ": not a name for a rule", hint)
+        if not rule.query and name not in shipped:
+            yield Problem((*path, "query"), " is missing", f"mailsync comes with {', '.join(sorted(shipped))}")
+        try:
+            if rule.query:
+                parse(rule.query)
+        except QueryError as error:
+            yield Problem((*path, "query"), f": {error}", error.hint)
+        try:
+            wanted = actions.parse_all(rule.actions) if rule.actions else ()
+        except ValueError as error:
+            yield Problem((*path, "actions"), f": {error}")
+        else:
+            if name in shipped and any(one.verb == "expunge" for one in wanted):
+                yield Problem((*path, "actions"), ": expunge is for rules of your own", "use trash")
 
 
 def _unstructured() -> Iterator[Problem]:

@@ -244,6 +244,32 @@ class AccountConfig(Table):
         return data
 
 
+class RuleConfig(Table):
+    """`[cleanup.rules.NAME]`: a rule of the user's own, or what is different of one that mailsync comes with."""
+
+    query: Annotated[str, Field(max_length=10_000)] = ""
+    """What it finds, in the language of `search`."""
+    actions: list[Text] = []
+    """What is done, see `config.actions`; [] is what the shipped rule does, or a label."""
+    title: Text = ""
+    """What a person reads; "" is its name."""
+    enabled: bool = True
+    """Whether a scan asks it."""
+
+
+class CleanupConfig(Table):
+    """`[cleanup]`: what a scan may propose. What it never does is in `cleanup.guard`, and nothing here loosens it."""
+
+    keep_important: Duration = 365 * 86400.0
+    """Seconds for which receipts, invoices, tickets and security codes are spared; 30 days at least."""
+    max_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Of a folder of more than 200 messages; an approval of more has to say so."""
+    undo_for: Duration = 90 * 86400.0
+    """Seconds for which contents that an undo may need are kept, whatever `store.keep_deleted` says."""
+    rules: dict[str, RuleConfig] = {}
+    """By name."""
+
+
 class HttpConfig(Table):
     """`[http]`. Not in this version."""
 
@@ -264,6 +290,8 @@ class Config(Table):
     """What is made of messages."""
     searches: dict[str, Annotated[str, Field(max_length=10_000)]] = {}
     """`[searches]`: queries in the language of `search` by the name they are asked for with, as `@name`."""
+    cleanup: CleanupConfig = Field(default_factory=CleanupConfig)
+    """What may be cleared away."""
     http: HttpConfig = Field(default_factory=HttpConfig)
     sinks: list[dict[str, Any]] = []
     """Not in this version."""

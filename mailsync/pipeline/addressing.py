@@ -47,7 +47,7 @@ _REASONS: dict[str, Literal["to", "cc"]] = {
 _LIST_FIELDS = frozenset({"list-id", "list-post", "x-beenthere", "x-mailing-list", "mailing-list"})
 _BULK_FIELDS = _LIST_FIELDS | {"list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive"}
 _BULK_FIELDS |= {"feedback-id", "x-csa-complaints"}
-_ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]+@[^\s<>,;:"()@]+""")
+_ADDRESS = re.compile(r"(?<![\w.+#-])[\w.+#-]++@[\w.。-]+")
 _IN_ANGLES = re.compile(r"<([^<>]+)>")
 
 _EXTENSIONS = "+-=#"
@@ -125,9 +125,12 @@ def _fields(message: ParsedMessage, me: Identity) -> set[str]:
 
 def holds_address(value: str, me: Identity) -> bool:
     """An address of the user is in a field, however broken: in a group, a comment, a display name."""
-    return any(is_mine(one.addr, me) or is_mine(one.name, me) for one in addresses(value)) or any(
-        is_mine(one, me) for one in _ADDRESS.findall(value)
-    )
+    return any(is_mine(one.addr, me) for one in addresses(value)) or mentions(value, me)
+
+
+def mentions(text: str, me: Identity) -> bool:
+    """An address of the user stands in a text."""
+    return "@" in text and any(is_mine(one.lstrip(".+#-"), me) for one in _ADDRESS.findall(text))
 
 
 def calls(message: ParsedMessage, me: Identity) -> bool:

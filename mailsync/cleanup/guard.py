@@ -1,0 +1,300 @@
+"""What no clean-up ever touches: one function, `never`, for every rule, every selection, and again before each action.
+
+It reads the message itself, whose bytes are proved by their digest, and asks no index and no configuration whether it
+may: a rule can propose less than this leaves, and never more. Where a message cannot be read wholly it is spared, and
+so is one that says nowhere that it went to many: whoever got it without being named in it got it as a blind copy.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from mailsync.errors import ParseFailed
+from mailsync.model import Flag
+from mailsync.pipeline import addressing, kinds, quotes
+from mailsync.pipeline.addressing import Identity, canonical, is_mine
+from mailsync.pipeline.features import IMPORTANT, features
+from mailsync.pipeline.htmltext import html_to_text
+from mailsync.pipeline.mime import Attachment, ParsedMessage, parse
+from mailsync.pipeline.parts import decoded
+from mailsync.pipeline.words import decode_bytes
+from mailsync.record import record
+from mailsync.store import candidates, correspondents
+
+if TYPE_CHECKING:
+    from mailsync.config.models import Config
+
+FLAGGED = "flagged"
+ANSWERED = "you answered it"
+FORWARDED = "you forwarded it"
+DRAFT = "a draft"
+DOUBTFUL = "the mirror is not sure of it"
+NOT_MIRRORED = "not mirrored byte for byte"
+UNREADABLE = "it cannot be read wholly"
+SEALED = "encrypted"
+WRITTEN = "you wrote it"
+TO = "addressed to you"
+CC = "you are in Cc"
+BCC = "you are in Bcc"
+HIDDEN = "it came to you alone, or as a blind copy"
+NAMED = "it names you"
+HOLDS = "it holds a message addressed to you"
+REPLY = "it answers what you wrote"
+CORRESPONDENT = "you have written to its sender"
+VALUABLE = "a receipt, an invoice, a ticket or a code that may still be needed"
+REASONS = (
+    FLAGGED,
+    ANSWERED,
+    FORWARDED,
+    DRAFT,
+    DOUBTFUL,
+    NOT_MIRRORED,
+    UNREADABLE,
+    SEALED,
+    WRITTEN,
+    TO,
+    CC,
+    BCC,
+    HIDDEN,
+    NAMED,
+    HOLDS,
+    REPLY,
+    CORRESPONDENT,
+    VALUABLE,
+)
+"""All that `never` says, in the order in which it looks."""
+_BY_FIELD = {"to": TO, "cc": CC, "bcc": BCC, "name": NAMED}
+
+LEAST_IMPORTANT_SECONDS = 30 * 86400.0
+"""Receipts and the like that are younger are spared whatever is configured."""
+DEPTH = 5
+MESSAGES = 100
+"""Messages within messages that are read, and how deep; one that holds more is spared."""
+TEXT = 1 << 20
+"""Bytes of an attached text that are read; a message with a longer one is spared."""
+_OPAQUE = ("application/pkcs7-mime", "application/x-pkcs7-mime", "message/partial", "message/external-body")
+_SEALED = frozenset({"pgp-encrypted", "smime-encrypted", "tnef"})
+_FORWARDED = frozenset({"$forwarded", "forwarded"})
+_AUTHORS = ("from", "sender", "reply-to", "resent-from", "x-original-from")
+_RECIPIENT_LINE = re.compile(
+    r"^[ \t>*|]*+(?:to|cc|bcc|an|kopie|à|para|a|aan|till|til|do|komu|kime|vastaanottaja|címzett|кому|копия|copie|copia|"
+    r"destinataire|destinatario|收件人|抄送|宛先|받는 사람|참조)\*?[ \u00a0]?[:：].{0,2000}(?:\n[ \t>].{0,1000}){0,20}",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""Whom a message was for that is forwarded within the text, as mail programs write it."""
+
+
+@record(frozen=True)
+class Facts:
+    """What is known of a message beside what it says. `flags` as now, `internaldate` in Unix seconds.
+
+    `doubt`: why the mirror is not sure of it, "" where it is; `special_use` is that of its folder.
+    """
+
+    raw: bytes | None
+    digest: bytes | None
+    flags: int
+    keywords: str = ""
+    internaldate: int | None = None
+    special_use: str = ""
+    doubt: str = ""
+
+
+@record(frozen=True)
+class Ties:
+    """Who the user is and whom they deal with. `written_to` are addresses as `canonical` spells them; `wrote` tells
+    whether one of some Message-IDs is the user's; `important_seconds` is how long receipts are spared."""
+
+    me: Identity
+    written_to: frozenset[str]
+    wrote: Callable[[Collection[str]], bool]
+    important_seconds: float
+    now: float
+
+
+@record(frozen=True)
+class Verdict:
+    """`never`'s answer, with the message where it had to be read."""
+
+    reason: str | None
+    message: ParsedMessage | None = None
+
+
+def ties(connection: sqlite3.Connection, config: Config, now: float) -> Ties:
+    """Those of a configuration and a store; they look things up on this connection."""
+    me = addressing.identity(config)
+
+    def wrote(identifiers: Collection[str]) -> bool:
+        return any(is_mine(author, me) for author in candidates.authors(connection, identifiers))
+
+    return Ties(me, spelled(correspondents.written_to(connection)), wrote, config.cleanup.keep_important, now)
+
+
+def spelled(written_to: Collection[str]) -> frozenset[str]:
+    """Addresses for `Ties.written_to`."""
+    return frozenset(filter(None, map(canonical, written_to)))
+
+
+def never(facts: Facts, known: Ties) -> str | None:
+    """Why this message is not touched, of REASONS; None where a rule may propose it."""
+    return judged(facts, known).reason
+
+
+def judged(facts: Facts, known: Ties) -> Verdict:
+    """The same, with the message for who goes on with it."""
+    reason = _by_state(facts)
+    if reason is not None:
+        return Verdict(reason)
+    raw = facts.raw
+    if raw is None or facts.digest is None or sha256(raw).digest() != facts.digest:
+        return Verdict(NOT_MIRRORED)
+    try:
+        message = parse(raw)
+        return Verdict(_by_message(raw, message, facts, known), message)
+    except ParseFailed:
+        return Verdict(UNREADABLE)
+
+
+def _by_state(facts: Facts) -> str | None:
+    if facts.flags & Flag.FLAGGED:
+        return FLAGGED
+    if facts.flags & Flag.ANSWERED:
+        return ANSWERED
+    if not _FORWARDED.isdisjoint(facts.keywords.lower().split()):
+        return FORWARDED
+    if facts.flags & Flag.DRAFT or facts.special_use == "\\Drafts":
+        return DRAFT
+    if facts.special_use == "\\Sent":
+        return WRITTEN
+    return DOUBTFUL if facts.doubt else None
+
+
+def _by_message(raw: bytes, message: ParsedMessage, facts: Facts, known: Ties) -> str | None:
+    me = known.me
+    if _unread(message):
+        return UNREADABLE
+    if not _SEALED.isdisjoint(message.holds) or any(one.type in _OPAQUE for one in message.attachments):
+        return SEALED
+    authors = _authors(message)
+    if any(is_mine(one, me) for one in authors):
+        return WRITTEN
+    listed = addressing.through_list(message)
+    how = addressing.addressed(message, me)
+    if how is not None and not (how == "name" and listed):
+        return _BY_FIELD[how]
+    if not addressing.distributed(message):
+        return HIDDEN
+    inside = [*_messages_within(raw, message)]
+    if any(one is None for one in inside):
+        return UNREADABLE
+    held = [one for one in inside if one is not None]
+    for within in held:
+        how = addressing.addressed(within[1], me)
+        if how is not None and not (how == "name" and listed):
+            return HOLDS
+    every = [(raw, message), *held]
+    if _mentions(every, me, listed):
+        return NAMED
+    if any(_forwards(one.text, me) for _, one in every):
+        return HOLDS
+    answered = {name for _, one in every for name in (*one.in_reply_to, *one.references)}
+    if (answered and known.wrote(answered)) or _quotes(message.text, me):
+        return REPLY
+    lists = addressing.list_addresses(message)
+    if any(canonical(one) in known.written_to and canonical(one) not in lists for one in authors):
+        return CORRESPONDENT
+    if _is_young(message, facts, known) and any(features(one) & IMPORTANT for _, one in every):
+        return VALUABLE
+    return None
+
+
+def _unread(message: ParsedMessage) -> bool:
+    """Something of it was not looked at."""
+    return bool(message.cut)
+
+
+def _authors(message: ParsedMessage) -> list[str]:
+    """The addresses of whoever a message is from, in every field that may say so."""
+    from mailsync.pipeline.addresses import addresses
+
+    values = (value for name, value in message.headers if name.lower() in _AUTHORS)
+    told = [one.addr for value in values for one in addresses(value)]
+    return [*{one.addr for field in _AUTHORS for one in message.people.get(field, ())} | set(told)]
+
+
+def _is_young(message: ParsedMessage, facts: Facts, known: Ties) -> bool:
+    """By the later of its dates: the sender writes one of them."""
+    dates = [one for one in (message.date, facts.internaldate) if one is not None]
+    kept = max(known.important_seconds, LEAST_IMPORTANT_SECONDS)
+    return not dates or known.now - max(dates) < kept
+
+
+# -- what is within ------------------------------------------------------------------------------------------------
+
+
+def _messages_within(
+    raw: bytes, message: ParsedMessage, depth: int = 1
+) -> Iterator[tuple[bytes, ParsedMessage] | None]:
+    """The messages within a message, whatever their depth; None for one that is not read."""
+    for number, one in enumerate(part for part in message.attachments if part.type in kinds.MESSAGES):
+        if depth > DEPTH or number >= MESSAGES:
+            yield None
+            return
+        inside = decoded(raw, one)
+        try:
+            found = parse(inside)
+        except ParseFailed:
+            yield None
+            return
+        if _unread(found):
+            yield None
+            return
+        yield inside, found
+        yield from _messages_within(inside, found, depth + 1)
+
+
+def _mentions(messages: list[tuple[bytes, ParsedMessage]], me: Identity, listed: bool) -> bool:
+    """A calendar invites the user, or, but through a list, a text says the user's address or name."""
+    for raw, message in messages:
+        for part in message.attachments:
+            if kinds.may_be_calendar(part.type, part.name):
+                invites = _text(raw, part)
+                if invites is None or addressing.mentions(re.sub(r"\r?\n[ \t]", "", invites), me):
+                    return True
+            elif part.type.startswith("text/") and not listed:
+                told = _text(raw, part)
+                if told is None or addressing.mentions(told, me) or addressing.names(told, me):
+                    return True
+                if "<" in told and addressing.names_in_html(told, me):
+                    return True
+        if not listed and (
+            addressing.mentions(message.subject, me)
+            or addressing.mentions(message.text, me)
+            or ("@" in message.html and addressing.mentions(html_to_text(message.html), me))
+        ):
+            return True
+    return False
+
+
+def _text(raw: bytes, part: Attachment) -> str | None:
+    """An attached text; None where it is too long to be read."""
+    if part.size > TEXT:
+        return None
+    return decode_bytes(decoded(raw, part))
+
+
+def _forwards(text: str, me: Identity) -> bool:
+    """The text has the header of another message in it, which was for the user."""
+    return any(addressing.mentions(one.group(), me) for one in _RECIPIENT_LINE.finditer(text))
+
+
+def _quotes(text: str, me: Identity) -> bool:
+    """The text says that what it quotes is the user's: "On Monday, me@example.com wrote:"."""
+    if not (addressing.mentions(text, me) or addressing.names(text, me)):
+        return False
+    said = [one.attribution for one in quotes.segments(text) if one.attribution]
+    return any(addressing.mentions(one, me) or addressing.names(one, me) for one in said)
