@@ -17,15 +17,23 @@ _ORDERS = (
 )
 """What runs, the longest first; what waits, the next first; what has ended, the newest first."""
 ACTIVE = 2
+_FAILED = (("finished_at IS NOT NULL AND status = 'failed'", "finished_at DESC, id DESC"),)
 
 
 def page(
-    connection: sqlite3.Connection, limit: int, offset: int = 0, *, active: bool = False, account: str | None = None
+    connection: sqlite3.Connection,
+    limit: int,
+    offset: int = 0,
+    *,
+    active: bool = False,
+    failed: bool = False,
+    account: str | None = None,
 ) -> list[Job]:
-    """So many jobs from the `offset`-th on, without their results; only those that run or wait if `active`."""
+    """So many jobs from the `offset`-th on, without their results; only those that run or wait if `active`, only those
+    that failed if `failed`."""
     found: list[Job] = []
     columns = COLUMNS.replace(" result,", " NULL AS result,")
-    for where, order in _ORDERS[: ACTIVE if active else None]:
+    for where, order in _FAILED if failed else _ORDERS[: ACTIVE if active else None]:
         if account is not None:
             where += " AND account = :account"
         rows = connection.execute(

@@ -93,7 +93,6 @@ class MailsyncApp(App[None]):
             )
             for one in PANES
         ),
-        Binding("6", "show_mode('jobs')", "Jobs", show=False, id="app.jobs", tooltip="To the job queue"),
         Binding("question_mark", "help", "Help", key_display="?", id="app.help", tooltip="The keys that work here"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Let the engine finish its batch, and leave"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit_anywhere", tooltip="Quit, anywhere"),

@@ -50,7 +50,7 @@ def retry(entries: Sequence[int] | None) -> Wish:
     """Another try for these entries of the quarantine, or for all of them."""
     told = "Trying all of them again" if entries is None else f"Trying {wording.messages(len(entries))} again"
     params: dict[str, Any] = {} if entries is None else {"entries": list(entries)}
-    return lambda store, now: (told, _job(store, "retry", params, now))
+    return lambda store, now: (told, _job(store, "quarantine_retry", params, now))
 
 
 def discard(entries: Sequence[int]) -> Wish:
@@ -59,6 +59,26 @@ def discard(entries: Sequence[int]) -> Wish:
     def carry_out(store: Store, now: float) -> tuple[str, int | None]:
         store.write(lambda connection: quarantine.discard(connection, entries, now)).result()
         return f"Discarded: {wording.messages(len(entries))}", None
+
+    return carry_out
+
+
+def cancel(job_id: int, told: str) -> Wish:
+    """The end of a job, `told` in words: at once while it waits, at its next step where it runs."""
+
+    def carry_out(store: Store, now: float) -> tuple[str, int | None]:
+        store.write(lambda connection: jobs.request_cancel(connection, job_id, now)).result()
+        return f"Cancelling: {told}", None
+
+    return carry_out
+
+
+def again(job_id: int, told: str) -> Wish:
+    """Another run of a job that failed or was cancelled."""
+
+    def carry_out(store: Store, now: float) -> tuple[str, int | None]:
+        store.write(lambda connection: jobs.retry(connection, job_id, now)).result()
+        return f"In the queue again: {told}", job_id
 
     return carry_out
 

@@ -18,7 +18,6 @@ from mailsync.tui.screens.pane import Pane
 Command = tuple[str, str, Callable[[], object]]
 EVERYWHERE = (
     *((pane.name, pane.told, f"app.show_mode('{pane.mode}')") for pane in PANES),
-    ("Jobs", "What runs, what waits, what ended", "app.show_mode('jobs')"),
     ("Help", "The keys that work here", "app.help"),
     ("Theme", "Change the colours", "app.change_theme"),
     ("Quit", "Let the engine finish its batch, and leave", "app.quit"),

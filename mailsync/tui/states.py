@@ -54,6 +54,14 @@ LEVELS: dict[str, Look] = {
     "warning": Look("!", "warning", "warning", True),
     "error": Look("✕", "error", "bad", True),
 }
+JOBS: dict[str, Look] = {
+    "running": Look("◐", "running", "accent"),
+    "cancelling": Look("◑", "cancelling", "warning"),
+    "pending": Look("○", "pending", "muted"),
+    "completed": Look("✓", "completed", "good"),
+    "failed": Look("✕", "failed", "bad", True),
+    "cancelled": Look("□", "cancelled", "muted"),
+}
 
 UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT, WITHHELD = "•", "★", "↩", "@", "✎", "↓"
 LABEL = "#"

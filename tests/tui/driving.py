@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.health import HealthScreen
+from mailsync.tui.screens.jobs import JobsScreen
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.quarantine import QuarantineScreen
 from mailsync.tui.screens.wizard import Wizard
@@ -32,7 +33,7 @@ def busy(app: MailsyncApp) -> bool:
     pane = app.pane
     if isinstance(pane, HealthScreen):
         return pane.examining
-    if isinstance(pane, QuarantineScreen):
+    if isinstance(pane, QuarantineScreen | JobsScreen):
         return pane.reading
     if not isinstance(pane, MailScreen):
         return False
