@@ -242,7 +242,7 @@ class Engine:
             jobs.prune(connection, at - JOBS_KEPT_SECONDS, at - jobs.PLANNED_KEPT_SECONDS)
             connections.clear(connection)
             accounts.reset_states(connection, at, problems=True)
-            messages.purge_removed(connection, at - config.store.keep_deleted)
+            messages.purge_removed(connection, at - config.store.keep_deleted, at - config.cleanup.undo_for)
             return accounts.ensure(connection, named)
 
         ids = await store.awrite(prepare)

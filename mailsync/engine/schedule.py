@@ -82,6 +82,7 @@ class Schedule:
             self.resume(name, resumes)
 
     async def _purge(self) -> None:
-        before = self._now() - self._config.store.keep_deleted
-        while await self._store.awrite(lambda connection: messages.purge_removed(connection, before)):
+        at, config = self._now(), self._config
+        before, undo_since = at - config.store.keep_deleted, at - config.cleanup.undo_for
+        while await self._store.awrite(lambda connection: messages.purge_removed(connection, before, undo_since)):
             pass
