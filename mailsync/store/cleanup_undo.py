@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
@@ -27,8 +28,9 @@ KIND = "undo"
 
 @record(frozen=True)
 class Planned:
-    """What an undo would be about. `run` is the last run it takes back from; `expunged` of the messages are to be put
-    on the server once more from the mirror; `expunges` of them leave it for good (only `again`)."""
+    """What an undo would be about. `run` is the last run it takes back from; `ways` counts the messages by the folders
+    (raw names) that they are in and belong to, None where they are or will be nowhere on the server. `expunges` of
+    them leave it for good (only `again`)."""
 
     cleanup_id: int
     account: str
@@ -38,19 +40,21 @@ class Planned:
     items: tuple[int, ...]
     messages: int
     bytes: int
-    expunged: int
+    ways: dict[tuple[bytes | None, bytes | None], int]
     expunges: int
     hash: str
 
 
 class _Stand(NamedTuple):
-    """The last row with an effect on an item."""
+    """The last row with an effect on an item; `was` and `came` are the folders of both ends, as Latin-1."""
 
     item: int
     run: int
     state: str
     before: str | None
     after: str | None
+    was: str | None
+    came: str | None
 
 
 def plan(
@@ -92,8 +96,8 @@ def plan(
         items,
         len(items),
         _bytes(connection, cleanup_id, items),
-        sum(each.after is None and each.state == "done" for each in stands),
-        sum(each.before is None and each.state == "done" for each in stands),
+        dict(Counter((_raw(each.came), _raw(each.was)) for each in stands)),
+        sum(each.before is None and each.state != "begun" for each in stands),
         _digest(connection, cleanup_id, again, items),
     )
 
@@ -225,8 +229,10 @@ def _stands(connection: sqlite3.Connection, cleanup_id: int, *, below: int | Non
     # The other columns are those of the row with the maximum: SQLite says so of a query with one max().
     rows = onestep.rows(
         connection,
-        5,
-        """SELECT j.item, max(j.run_id), j.state, j.before, j.after FROM cleanup_journal j
+        7,
+        """SELECT j.item, max(j.run_id), j.state, j.before, j.after, json_extract(j.before, '$.folder'),
+                  json_extract(j.after, '$.folder')
+           FROM cleanup_journal j
            WHERE j.run_id IN (SELECT id FROM cleanup_runs WHERE cleanup_id = ?1 AND id < ?2)
              AND (j.state IN ('begun', 'done') OR j.step > 0)
            GROUP BY j.item ORDER BY (SELECT folder FROM cleanup_items WHERE cleanup_id = ?1 AND number = j.item),
@@ -282,6 +288,10 @@ def _swapped(stand: _Stand) -> tuple[str | None, str | None]:
     if stand.state == "begun":
         return None, None
     return stand.after, cleanup_places.pack(_to_come(cleanup_places.unpack(stand.before)))
+
+
+def _raw(folder: str | None) -> bytes | None:
+    return None if folder is None else folder.encode("latin-1")
 
 
 def _to_come(place: Place | None) -> Place | None:

@@ -79,6 +79,27 @@ def held(
     return found
 
 
+def others(
+    connection: sqlite3.Connection,
+    restore_id: int,
+    folder: int,
+    uidvalidity: int | None,
+    account_id: int,
+    raw_name: bytes,
+) -> list[int]:
+    """UIDs under which the mirror has had the very bytes of messages of a list, before the list was made, as messages
+    that are not on it."""
+    rows = connection.execute(
+        """SELECT m.uid FROM restore_items i JOIN contents c ON c.digest = i.digest
+           JOIN messages m ON m.content_id = c.id JOIN folders f ON f.id = m.folder_id
+           WHERE i.restore_id = ?1 AND i.folder = ?2 AND f.account_id = ?4 AND f.raw_name = ?5 AND f.uidvalidity = ?3
+             AND m.created_at < (SELECT created_at FROM restores WHERE id = ?1)
+             AND m.id NOT IN (SELECT message_id FROM restore_items WHERE restore_id = ?1)""",
+        (restore_id, folder, uidvalidity, account_id, raw_name),
+    )
+    return [row[0] for row in rows]
+
+
 def heads(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, bytes]:
     """How the messages with these digests begin, of those that are kept."""
     ids = {

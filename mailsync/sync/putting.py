@@ -131,7 +131,8 @@ class Putting:
 
         def known(connection: sqlite3.Connection) -> tuple[list[int], list[Item]]:
             where = (connection, job.restore_id, folder.number, validity)
-            return restores.taken(*where), restores.unnamed(*where)
+            others = restorable.others(*where, account_id, box.raw_name) if job.strict else []
+            return [*restores.taken(*where), *others], restores.unnamed(*where)
 
         uids, unnamed = await self.store.aread(known)
         taken = UidSet.from_uids(uids)

@@ -42,6 +42,10 @@ class Restoration:
     job_id: int
     stopping: Callable[[], bool]
     dry_run: bool = False
+    strict: bool = False
+    """What the mirror has had in a folder under another id is another message, even where the bytes are the same."""
+    earlier: tuple[int, int] = (0, 0)
+    """Messages that the job was done with before it came to the list, and those of them that failed."""
     permitted: Store = field(init=False)
     """The store, but nothing is written without consent to change the mailbox at that very moment."""
     done: int = field(default=0, init=False)
@@ -70,8 +74,8 @@ class Restoration:
         settled = Counter[str]()
         for folder in frozen.folders:
             settled.update(folder.states)
-        self.done = frozen.messages - settled["waiting"] - settled["begun"]
-        self.failed = settled["failed"]
+        self.done = self.earlier[0] + frozen.messages - settled["waiting"] - settled["begun"]
+        self.failed = self.earlier[1] + settled["failed"]
         outcome = "ok"
         try:
             await self.mirror.begin(asked=True)

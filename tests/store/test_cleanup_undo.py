@@ -108,6 +108,7 @@ def test_in_part_then_the_rest_then_once_more(store: Store) -> None:
     carried_out(store, number, moved)
     some = plan(store, number, senders=["A@shop.example"], messages=[101])
     assert (some.messages, some.items, some.bytes) == (4, (0, 1, 2, 4), 4007)
+    assert some.ways == {(b"Trash", b"INBOX"): 4}
     ask(store, cleanup_undo.approve, some, NOW)
     assert state(store, number) == "undoing"
     first = rows(store, number)[0]
@@ -220,7 +221,7 @@ def test_what_is_expunged_again_is_typed_again(store: Store) -> None:
     number = applied(store, actions=("expunge",))
     carried_out(store, number, lambda row: Result(row.number, "done", replace(BEFORE, uid=row.uid), None))
     planned = plan(store, number)
-    assert (planned.expunged, planned.expunges) == (6, 0)
+    assert (planned.ways, planned.expunges) == ({(None, b"INBOX"): 6}, 0)
     ask(store, cleanup_undo.approve, planned, NOW)
     assert {row.before for row in rows(store, number)} == {None}
     carried_out(store, number, moved)

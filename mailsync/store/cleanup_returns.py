@@ -1,0 +1,82 @@
+"""Messages of an undo that the server has lost: where the mirror sees them now, and the list that puts them back.
+
+Such a list is one of `store.restores`, part of the job of the undo and of its approval. Its own journal tells what was
+sent; what became of its messages is taken over from there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+
+from mailsync.record import replace
+from mailsync.store import restores
+from mailsync.store.cleanup_runs import Result, Row, Run
+from mailsync.store.restorable import Candidate
+from mailsync.store.restores import Frozen, Source
+
+
+def elsewhere(connection: sqlite3.Connection, account_id: int, rows: Sequence[Row]) -> dict[int, str]:
+    """The folder, by number of the row, of messages that the mirror has somewhere else than they were left or belong:
+    somebody has put them there since."""
+    found: dict[int, str] = {}
+    for row in rows:
+        place = connection.execute(
+            """SELECT f.raw_name, f.name FROM messages m JOIN folders f ON f.id = m.folder_id
+               WHERE m.id = ? AND f.account_id = ? AND f.gone_at IS NULL""",
+            (row.message_id, account_id),
+        ).fetchone()
+        ends = {one.folder for one in (row.before, row.after) if one is not None}
+        if place is not None and place[0] not in ends:
+            found[row.number] = place[1]
+    return found
+
+
+def freeze(connection: sqlite3.Connection, run: Run, rows: Sequence[tuple[Row, str]], job_id: int, at: float) -> Frozen:
+    """The list of rows, each with the name of the folder that it belongs to: approved as part of the run."""
+    chosen: dict[str, list[Candidate]] = defaultdict(list)
+    for row, name in rows:
+        assert row.after is not None
+        keywords = " ".join(row.after.keywords)
+        facts = (row.digest, row.size, row.after.flags, keywords, row.after.internaldate)
+        chosen[name].append(Candidate(row.message_id, 0, *facts, None))
+    sources = [(Source(run.account, name, "", "", ""), messages) for name, messages in chosen.items()]
+    frozen = restores.freeze(connection, run.account, sources, at)
+    connection.execute(
+        "UPDATE restores SET job_id = ?, approved_by = ? WHERE id = ?", (job_id, run.approved_by, frozen.id)
+    )
+    return frozen
+
+
+def begun(connection: sqlite3.Connection, job_id: int) -> list[Frozen]:
+    """The lists that a job has not come to the end of."""
+    found = connection.execute(
+        "SELECT id FROM restores WHERE job_id = ? AND finished_at IS NULL ORDER BY id", (job_id,)
+    ).fetchall()
+    return [restores.get(connection, row[0]) for row in found]
+
+
+def outcomes(connection: sqlite3.Connection, restore_id: int, rows: Sequence[Row]) -> list[Result]:
+    """What the list made of those rows that it is about and has come to."""
+    known = {
+        found[0]: found[1:]
+        for found in connection.execute(
+            """SELECT i.message_id, i.state, i.uidvalidity, i.uid, i.reason, f.raw_name FROM restore_items i
+               JOIN restore_folders f ON f.restore_id = i.restore_id AND f.number = i.folder
+               WHERE i.restore_id = ? AND i.state IN ('restored', 'present', 'failed')""",
+            (restore_id,),
+        )
+    }
+    results: list[Result] = []
+    for row in rows:
+        if row.message_id not in known or row.after is None:
+            continue
+        state, uidvalidity, uid, reason, raw_name = known[row.message_id]
+        if state == "failed":
+            results.append(Result(row.number, "failed", row.before, row.before, reason))
+            continue
+        after = replace(row.after, folder=raw_name, uidvalidity=uidvalidity, uid=uid)
+        told = "put on the server once more" if state == "restored" else "it was there already"
+        results.append(Result(row.number, "done", row.before, after, f"{told}, {reason}" if reason else told))
+    return results
