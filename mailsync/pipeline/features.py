@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from mailsync.pipeline import feature_words as words
 from mailsync.pipeline.mime import ParsedMessage
 
-TEXT = 4096
+TEXT = 1500
 """Characters of text that are looked at."""
+LOCAL = 64
+"""Characters of a local part (RFC 5321 section 4.5.3.1.1)."""
 RECIPIENTS = 10
 """More addresses than these in To and Cc are MANY."""
 
@@ -49,22 +51,19 @@ _SAYS_MORE = 12
 """Letters of a word that says as much as a phrase."""
 _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _PUNCTUATION = bytes(byte if bytes([byte]).isalnum() or byte > 127 else 32 for byte in range(256))
-_MARK = re.compile(r"""\?(?=["')\]»”]*(?:\s|$))|[？؟]""")
-_QUOTED = re.compile(r"^ ? ?>.*\n?", re.MULTILINE)
-_REST = re.compile(
-    r"^(?:[-_=]{5,}|[-_=]{2,} ?[^-\n]{5,40} ?[-_=]{2,}[ \t]*$|-- ?$"
-    r"|(?:on|am|le|el|il|em|op|den|w dniu|dne|from|von|de)\b.{10,200}[:：][ \t]*$)",
-    re.MULTILINE | re.IGNORECASE,
-)
-"""Where what the author wrote ends: a rule, the signature, or a line that says who wrote what follows."""
-_CODE = re.compile(
-    rb" (?:code|pin|tan|codigo|kod|codice) .{0,60} \d{4,8} | \d{4,8} .{0,60} (?:code|pin|tan|kod|codice) "
-)
+_MARK = re.compile(r"""\?(?=["')\]»”]*(?:\s|$))""")
+_MARKS = re.compile("[？؟]")
+_ANNOUNCED = re.compile(r"[-_=]{2,} ?[^-_=\n]{5,40} ?[-_=]{2,}[ \t]*$")
+_SAYS_WHO = re.compile(r"(?:on|am|le|el|il|em|op|den|på|w dniu|dne|v|в|\d|.*@).{8,250}[:：]\s*$", re.IGNORECASE)
+_NUMBER = re.compile(rb" \d{4,8} ")
+_SECRETS = frozenset((b"code", b"pin", b"tan", b"kod", "código".encode(), b"codice", "код".encode()))
 _ROBOT = re.compile(
     r"(?:^|[._+-])(?:no-?_?\.?reply|do-?_?\.?not-?_?\.?reply|mailer-daemon|postmaster|bounces?|notifications?|alerts?"
     r"|notify|noreply\d*|robot|automat\w*|system|daemon|nobody)(?:$|[._+-])",
     re.IGNORECASE,
 )
+_ABOVE = 60
+"""Words at the top of a message that hold a code, if it is about one."""
 
 _FIELDS = {
     "list-id": LIST,
@@ -94,9 +93,9 @@ _VALUES = {
 }
 
 
-def _folded(text: str) -> bytes:
-    """Words parted by one blank each, with one before and behind."""
-    return b" %b " % b" ".join(text.lower().encode("utf-8", "replace").translate(_PUNCTUATION).split())
+def _words(text: str) -> list[bytes]:
+    """In lower case, without punctuation."""
+    return text.lower().encode("utf-8", "replace").translate(_PUNCTUATION).split()
 
 
 class _Lexicon:
@@ -107,35 +106,52 @@ class _Lexicon:
         self.anywhere: dict[bytes, int] = {}
         self.subject: dict[bytes, int] = {}
         self.phrases: dict[bytes, list[tuple[bytes, int]]] = {}
+        """By their longest word."""
         self.unspaced: list[tuple[str, int]] = []
         for listed, bit, short in kinds:
             for phrase in listed.split("|"):
                 if _UNSPACED.search(phrase):
                     self.unspaced.append((phrase, bit))
                     continue
-                folded = _folded(phrase)
-                pieces = folded.split()
+                pieces = _words(phrase)
                 word = max(pieces, key=len)
                 if len(pieces) > 1:
-                    self.phrases.setdefault(word, []).append((folded, bit))
+                    self.phrases.setdefault(word, []).append((b" %b " % b" ".join(pieces), bit))
                 elif short or len(phrase) >= _SAYS_MORE:
                     self.anywhere[word] = self.anywhere.get(word, 0) | bit
                 else:
                     self.subject[word] = self.subject.get(word, 0) | bit
-        self.telling = frozenset(self.anywhere) | frozenset(self.phrases)
-        self.titles = frozenset(self.subject)
+        self.days = frozenset(word.encode() for word in words.WHEN.split("|"))
+        self.before = frozenset(b" ".join(_words(word)) for word in words.BY.split("|"))
+        self.telling = frozenset((*self.anywhere, *self.phrases, *self.days))
 
-    def found(self, subject: bytes, text: bytes) -> int:
-        """The bits of what is said; both folded."""
+    def found(self, subject: list[bytes], text: list[bytes]) -> int:
+        """The bits of what is said; the subject is in the text, too."""
         bits = 0
-        for word in self.telling.intersection(text.split()):
+        for word in subject:
+            bits |= self.subject.get(word, 0)
+        met = self.telling.intersection(text)
+        if not met:
+            return bits
+        joined = b""
+        for word in met:
             bits |= self.anywhere.get(word, 0)
-            for phrase, bit in self.phrases.get(word, ()):
-                if not bits & bit and phrase in text:
-                    bits |= bit
-        for word in self.titles.intersection(subject.split()):
-            bits |= self.subject[word]
+            if word in self.phrases:
+                joined = joined or b" %b " % b" ".join(text)
+                for phrase, bit in self.phrases[word]:
+                    if not bits & bit and phrase in joined:
+                        bits |= bit
+        if not bits & DEADLINE and met & self.days:
+            bits |= DEADLINE * self.is_due(text)
         return bits
+
+    def is_due(self, text: list[bytes]) -> bool:
+        """Something has to be done by a day."""
+        return any(
+            word in self.days and (text[at - 1] in self.before or b" ".join(text[max(0, at - 2) : at]) in self.before)
+            for at, word in enumerate(text)
+            if at
+        )
 
 
 _lexicon = _Lexicon(
@@ -148,7 +164,6 @@ _lexicon = _Lexicon(
         (words.ASKS, QUESTION, True),
         (words.PROMOTION, PROMOTION, True),
         (words.NOTIFICATION, NOTIFICATION, False),
-        ("|".join(f"{by} {when}" for by in words.BY.split("|") for when in words.WHEN.split("|")), DEADLINE, True),
     )
 )
 
@@ -157,27 +172,24 @@ def features(message: ParsedMessage) -> int:
     """The bits of NAMES that the message has."""
     bits = _of_header(message)
     text = message.text[:TEXT]
-    if ">" in text:
-        text = _QUOTED.sub("", text)
-    rest = _REST.search(text)
-    if rest is not None:
-        text = text[: rest.start()]
-    title = message.subject
-    for one in message.attachments:
-        title += f" {one.name}"
-    if _MARK.search(message.subject) or _MARK.search(text):
+    if bits & REPLY:
+        text = _own(text)
+    title = " ".join([message.subject, *(one.name for one in message.attachments)])
+    if ("?" in message.subject and _MARK.search(message.subject)) or ("?" in text and _MARK.search(text)):
         bits |= QUESTION
-    subject = _folded(title)
-    told = subject + _folded(text)
+    subject = _words(title)
+    told = subject + _words(text)
     bits |= _lexicon.found(subject, told)
-    if not told.isascii():
-        whole = f"{title}\n{text}"
+    whole = f"{title}\n{text}"
+    if not whole.isascii():
+        if _MARKS.search(whole):
+            bits |= QUESTION
         if _UNSPACED.search(whole):
             for phrase, bit in _lexicon.unspaced:
                 if not bits & bit and phrase in whole:
                     bits |= bit
-    if not bits & SECURITY_CODE and _CODE.search(told[:600]):
-        bits |= SECURITY_CODE
+    if not bits & SECURITY_CODE and not _SECRETS.isdisjoint(told[:_ABOVE]):
+        bits |= SECURITY_CODE * bool(_NUMBER.search(b" %b " % b" ".join(told[:_ABOVE])))
     if not bits & BULK:
         bits &= ~PROMOTION
     if not bits & AUTOMATIC:
@@ -185,18 +197,38 @@ def features(message: ParsedMessage) -> int:
     return bits
 
 
+def _own(text: str) -> str:
+    """What the author of an answer wrote, nearly: `quotes` knows better, and takes longer."""
+    kept: list[str] = []
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        first = line[:1]
+        if first == ">":
+            continue
+        if first == "-" and (line in ("-- ", "--") or _ANNOUNCED.match(line)):
+            break
+        if line.endswith((":", "：", ": ")) and _SAYS_WHO.match(line):
+            below = next((one for one in lines[at + 1 : at + 3] if one.strip()), "")
+            if below[:1] != ">":
+                break
+            continue
+        kept.append(line)
+    return "\n".join(kept)
+
+
 def _of_header(message: ParsedMessage) -> int:
     bits = 0
     for name, value in message.headers:
         name = name.lower()
-        bits |= _FIELDS.get(name, 0)
-        if name in _VALUES:
+        if name in _FIELDS:
+            bits |= _FIELDS[name]
+        elif name in _VALUES:
             bits |= _VALUES[name].get(value[:20].partition(" ")[0].lower(), 0)
         elif name == "auto-submitted":
             bits |= AUTOMATIC * (not value.lower().startswith("no"))
     people = message.people
     for one in people.get("from", ()):
-        if _ROBOT.search(one.addr.partition("@")[0]):
+        if _ROBOT.search(one.addr[:LOCAL].partition("@")[0]):
             bits |= AUTOMATIC
     if len(people.get("to", ())) + len(people.get("cc", ())) > RECIPIENTS:
         bits |= MANY

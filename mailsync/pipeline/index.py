@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mailsync.pipeline import attachments, mime, threads
 from mailsync.pipeline.addresses import Address
+from mailsync.pipeline.features import features
 from mailsync.pipeline.mime import ParsedMessage
 from mailsync.query.tokens import indexable
 
@@ -26,6 +27,8 @@ class Digested(NamedTuple):
     references: tuple[str, ...]
     """The oldest first, In-Reply-To among them."""
     traits: int
+    features: int
+    """Bits of `features.NAMES`."""
     attachments: list[attachments.Row]
     keys: tuple[int, tuple[int, ...], tuple[int, ...]]
     """As `threads.Keys`."""
@@ -61,6 +64,7 @@ def digested(raw: bytes, message: ParsedMessage) -> Digested:
         message.date,
         references,
         LIST * bool(lists) | ATTACHMENTS * bool(carried) | REPLY * bool(references),
+        features(message),
         carried,
         (own, others, subjects),
     )

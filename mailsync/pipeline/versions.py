@@ -4,5 +4,5 @@ from __future__ import annotations
 
 MIME = 2
 """Of `mime.parse`: raised when the same bytes give another result."""
-INDEX = MIME * 1000 + 1
+INDEX = MIME * 1000 + 2
 """Of `index.digest`: a higher one makes all documents anew. Its own share are the last three digits."""

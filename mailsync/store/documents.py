@@ -54,6 +54,7 @@ class Document(NamedTuple):
     references: Sequence[str]
     """Message ids, the oldest first."""
     traits: int
+    features: int
     attachments: Sequence[attachments.Row]
     keys: threads.Keys
     packed: bytes
@@ -92,9 +93,10 @@ def add(connection: sqlite3.Connection, batch: Iterable[Document], version: int)
     chosen = [(number, there[content_id]) for number, content_id in placed]
     thread_ids = threads.assign(connection, [(number, one.content_id, one.keys) for number, one in chosen])
     connection.executemany(
-        "INSERT INTO documents (id, content_id, thread_id, version, traits, refs) VALUES (?, ?, ?, ?, ?, ?)",
+        """INSERT INTO documents (id, content_id, thread_id, version, traits, features, refs)
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
         [
-            (number, one.content_id, thread, version, one.traits, " ".join(one.references))
+            (number, one.content_id, thread, version, one.traits, one.features, " ".join(one.references))
             for (number, one), thread in zip(chosen, thread_ids, strict=True)
         ],
     )
