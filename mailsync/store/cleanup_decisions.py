@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from mailsync.errors import MailsyncError, UsageError
 from mailsync.privacy import readonly
 from mailsync.privacy.consent import EMAIL_READ, MAILBOX_ACCESS, MAILBOX_MODIFY
 from mailsync.store import audit, cleanup_drafts, cleanups, consents, jobs
 from mailsync.store.cleanups import Cleanup
+
+T = TypeVar("T")
 
 KIND = "cleanup_apply"
 SCOPES = (MAILBOX_ACCESS, EMAIL_READ, MAILBOX_MODIFY)
@@ -63,6 +65,26 @@ def include(
     return _mark(connection, cleanup_id, at, 0, senders, messages, None)
 
 
+def preview(
+    connection: sqlite3.Connection,
+    cleanup_id: int,
+    at: float,
+    look: Callable[[], T],
+    *,
+    senders: Iterable[str] = (),
+    messages: Iterable[int] = (),
+    but: Iterable[str] | None = None,
+) -> T:
+    """What `look` sees once `exclude` has made what it would of a list; the list stays as it is."""
+    connection.execute("SAVEPOINT preview")
+    try:
+        exclude(connection, cleanup_id, at, senders=senders, messages=messages, but=but)
+        return look()
+    finally:
+        connection.execute("ROLLBACK TO preview")
+        connection.execute("RELEASE preview")
+
+
 def _mark(
     connection: sqlite3.Connection,
     cleanup_id: int,
@@ -72,7 +94,10 @@ def _mark(
     messages: Iterable[int],
     but: Iterable[str] | None,
 ) -> Cleanup:
-    _undecided(connection, cleanup_id, at)
+    one = _undecided(connection, cleanup_id, at)
+    senders, messages = list(senders), list(messages)
+    if not senders and not messages and but is None:
+        return one
     mark = f"UPDATE cleanup_items SET excluded = {excluded:d} WHERE cleanup_id = {cleanup_id:d}"
     for sender in senders:
         if not connection.execute(f"{mark} AND sender = ?", (sender.casefold(),)).rowcount:
