@@ -93,8 +93,7 @@ def body(events: Sequence[Event], width: int) -> list[list[Piece]]:
 
 def _standing(job: Job, width: int, left: float | None) -> Iterator[list[Piece]]:
     style = look(job)
-    told = wrap(clean(title(job)), width)
-    yield from ([(part, "strong")] for part in told)
+    yield from ([(part, "strong")] for part in wrap(clean(title(job)), width))
     yield [(f"{style.glyph} {style.word}", style.ink)]
     if job.total and job.status in ("pending", "running"):
         bar = rates.bar(job.processed, job.total, min(BAR, width - 6))

@@ -19,11 +19,11 @@ from mailsync.tui.widgets.rows import RowList
 COLUMNS = (
     Column("status", "", 12, keep=80),
     Column("kind", "", 16, keep=100),
-    Column("account", "", 10, keep=70),
-    Column("news", "", 14, keep=65, share=True),
+    Column("account", "", 10, keep=65),
+    Column("news", "", 14, keep=70, share=True),
     Column("age", "", 8, keep=90, align="right"),
 )
-BAR = 8
+BAR = 12
 """Cells of a progress bar in the list at most."""
 
 
