@@ -75,7 +75,7 @@ def show(
     shared = context.of(ctx)
     number = id_of(cleanup_id)
     with shared.store().read() as connection:
-        told = _told(connection, number)
+        told = _told(shared, connection, number)
         items: list[dict[str, Any]] = []
         if everything:
             places = {one.number: one for one in cleanups.folders_of(connection, number)}
@@ -138,6 +138,7 @@ def approve(
     It is shown and you are asked. Every message is looked at once more right before it is touched: what was flagged,
     answered, moved or changed since is left alone. `cleanup undo` takes all of it back. It needs mailbox_modify.
     """
+    from mailsync.cleanup import approval
     from mailsync.cli import cleanup_documents
     from mailsync.store import cleanup_decisions, cleanups, consents
 
@@ -153,7 +154,9 @@ def approve(
     trimmed["but"] = only
 
     def preview(connection: sqlite3.Connection) -> dict[str, Any]:
-        return cleanup_decisions.preview(connection, number, time.time(), lambda: _told(connection, number), **trimmed)
+        return cleanup_decisions.preview(
+            connection, number, time.time(), lambda: _told(shared, connection, number), **trimmed
+        )
 
     told = store.write(preview).result()
     with store.read() as connection:
@@ -163,7 +166,7 @@ def approve(
         for line in cleanup_documents.lines(told):
             output.note(line)
         shown = told["hash"]
-        typed = _agreed(told, typed)
+        large, typed = _agreed(told, typed, large=large)
 
     def agree(connection: sqlite3.Connection) -> int:
         """What was shown is the list as it is, or what is left of it without what was named."""
@@ -171,9 +174,8 @@ def approve(
         whole = cleanups.get(connection, number, at)
         rest = cleanup_decisions.exclude(connection, number, at, **trimmed)
         known = whole.hash.startswith(shown.casefold()) and len(shown) >= cleanup_decisions.HASH_DIGITS
-        return cleanup_decisions.approve(
-            connection, number, rest.hash if known else shown, at, large=large, typed=typed
-        )
+        seen = rest.hash if known else shown
+        return approval.approve(connection, shared.config, number, seen, at, large=large, typed=typed)
 
     carry_out(shared, number, told["messages"], "cleaning up", agree, wait=not no_wait, as_json=as_json)
 
@@ -270,21 +272,28 @@ def carry_out(
         raise typer.Exit(int((job.result or {}).get("exit_code", 1)))
 
 
-def _agreed(told: dict[str, Any], typed: str) -> str:
-    """Ask whoever sees the list; what they typed. Exit where they do not want it."""
+def _agreed(told: dict[str, Any], typed: str, *, large: bool) -> tuple[bool, str]:
+    """Ask whoever sees the list: whether it is meant although it is much, and what they typed. Exit where they do not
+    want it."""
+    number = told["messages"]
     if "expunge" in told["actions"] and not typed:
-        output.note(f"these messages leave the server for good; whoever wants that types: EXPUNGE {told['messages']}")
+        output.note(f"these messages leave the server for good; whoever wants that types: EXPUNGE {number}")
         typed = terminal.ask("type it, or nothing to leave all as it is")
-        if typed.split() == ["EXPUNGE", str(told["messages"])]:
-            return typed
-    elif terminal.confirm(f"do this with {output.count(told['messages'], 'message')}?", default=False):
-        return typed
+        agreed = typed.split() == ["EXPUNGE", str(number)]
+    elif large or not told["warnings"]:
+        agreed = terminal.confirm(f"do this with {output.count(number, 'message')}?", default=False)
+    else:
+        output.note(f"this is more than is usual; whoever means it types the number of messages: {number}")
+        agreed = terminal.ask("type it, or nothing to leave all as it is").replace(",", "") == str(number)
+    if agreed:
+        return large or bool(told["warnings"]), typed
     output.note("nothing was changed")
     raise typer.Exit(1)
 
 
-def _told(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
+def _told(shared: Context, connection: sqlite3.Connection, number: int) -> dict[str, Any]:
     """A list as `cleanup show` tells it. ConsentMissing without email_read."""
+    from mailsync.cleanup import approval
     from mailsync.cli import cleanup_documents
     from mailsync.privacy.consent import EMAIL_READ
     from mailsync.store import cleanups, consents
@@ -298,5 +307,5 @@ def _told(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
         cleanups.senders(connection, number),
         cleanups.items(connection, number, sampled=True),
         cleanups.runs(connection, number),
-        [],
+        approval.excess(connection, shared.config, number, time.time()) if one.state == "proposed" else [],
     )

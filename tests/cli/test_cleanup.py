@@ -8,6 +8,7 @@ import time
 import pytest
 
 from mailsync.cli import terminal
+from mailsync.record import replace
 from mailsync.store import cleanup_drafts
 from mailsync.store.cleanups import Cleanup, Folder, Item
 from mailsync.store.database import Store
@@ -18,7 +19,7 @@ STAR = Folder(1, 3, "*star", b"*star", "", 7, 1)
 DAY = 86400.0
 
 
-def propose(mirrored: CommandLine, *actions: str, at: float | None = None) -> Cleanup:
+def propose(mirrored: CommandLine, *actions: str, at: float | None = None, inbox: Folder = INBOX) -> Cleanup:
     """Three messages in two folders, from two senders."""
 
     def item(number: int, folder: int, uid: int, sender: str, subject: str) -> Item:
@@ -35,7 +36,7 @@ def propose(mirrored: CommandLine, *actions: str, at: float | None = None) -> Cl
             item(1, 0, 2, "news@shop.example", "More"),
             item(2, 1, 1, "info@club.example", "Meeting"),
         ]
-        cleanup_drafts.add(connection, number, [INBOX, STAR], items)
+        cleanup_drafts.add(connection, number, [inbox, STAR], items)
         return cleanup_drafts.freeze(connection, number, [0, 2], moment)
 
     store = Store.open(mirrored.data)
@@ -167,6 +168,23 @@ def test_expunging_is_typed(mirrored: CommandLine, monkeypatch: pytest.MonkeyPat
     assert mirrored("cleanup", "show", "1", "--json").json["state"] == "proposed"
     monkeypatch.setattr(terminal, "ask", lambda question: "EXPUNGE 3")
     assert mirrored(*words).code == 0
+
+
+def test_more_than_is_usual_has_to_be_said(mirrored: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = propose(mirrored, inbox=replace(INBOX, messages=300))
+    mirrored.configure(mirrored.config.read_text("utf-8") + "[cleanup]\nmax_share = 0.005\n")
+    words = ("cleanup", "approve", "1", "--no-wait")
+    (caution,) = mirrored("cleanup", "show", "1", "--json").json["warnings"]
+    assert caution == "2 of the 300 messages of INBOX: more than 0% of it"
+    refused = mirrored(*words, "--yes", "--hash", one.hash)
+    assert (refused.code, "this is more than is usual" in refused.err, "--large" in refused.err) == (2, True, True)
+    assert mirrored(*words, "--yes", "--hash", one.hash, "--without", "2", "--json").json["large"] is False
+    propose(mirrored, inbox=replace(INBOX, messages=300))
+    monkeypatch.setattr(terminal, "is_there", lambda: True)
+    monkeypatch.setattr(terminal, "ask", lambda question: "2")
+    assert mirrored("cleanup", "approve", "2", "--no-wait").code == 1
+    monkeypatch.setattr(terminal, "ask", lambda question: "3")
+    assert mirrored("cleanup", "approve", "2", "--no-wait", "--json").json["large"] is True
 
 
 def test_a_rejected_list_is_over(mirrored: CommandLine) -> None:
