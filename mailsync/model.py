@@ -126,11 +126,21 @@ class AccountResult:
     hint: str = ""
     exit_code: int = 0
     cut: list[FolderResult] = field(default_factory=list)
-    """What the failure of the account cut short; no part of the document."""
+    """What is under way, and in the end what the failure of the account cut short; no part of the document."""
 
     @property
     def ok(self) -> bool:
         return self.error is None and all(folder.error is None for folder in self.folders)
+
+    @property
+    def done(self) -> int:
+        """Messages that were new, changed or deleted, so far."""
+        return sum(one.new + one.changed + one.deleted for one in (*self.folders, *self.cut))
+
+    @property
+    def quarantined(self) -> int:
+        """Messages that were set aside, so far."""
+        return sum(one.quarantined for one in (*self.folders, *self.cut))
 
     def as_dict(self) -> dict[str, Any]:
         document: dict[str, Any] = {

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 20.0
 """What is in hand gets this long to finish when the engine stops."""
-JOBS_KEPT_SECONDS = 7 * 24 * 3600.0
 CONNECTIONS_KEPT_SECONDS = 60.0
 """For the next sync, in an engine that goes on; one that serves a single command logs out at once."""
 log = get_logger("engine")
@@ -239,7 +238,7 @@ class Engine:
         def prepare(connection: sqlite3.Connection) -> dict[str, int]:
             if not self._begun:
                 jobs.abandon(connection, at)
-            jobs.prune(connection, at - JOBS_KEPT_SECONDS, at - jobs.PLANNED_KEPT_SECONDS)
+            jobs.prune(connection, at)
             connections.clear(connection)
             accounts.reset_states(connection, at, problems=True)
             messages.purge_removed(connection, at - config.store.keep_deleted, at - config.cleanup.undo_for)

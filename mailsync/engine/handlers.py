@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mailsync.errors import Interrupted, MailsyncError
+from mailsync.engine.counting import Count, counted
+from mailsync.errors import Interrupted, MailsyncError, Unreachable
 from mailsync.jobs.queue import Outcome
 from mailsync.jobs.worker import Handler
 from mailsync.model import AccountResult, sync_document
@@ -65,37 +67,46 @@ class Handlers:
 
     async def sync(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """A sync of some or all accounts, side by side; one account's failure is its own."""
-        params = job.params
-        chosen = [(mirror, params.get("folders", ())) for mirror in self._chosen(job)]
-        return await self._sync(chosen, params, stopping)
+        chosen = [(mirror, job.params.get("folders", ())) for mirror in self._chosen(job)]
+        return await self._sync(job, chosen, stopping)
 
     async def _sync(
-        self,
-        chosen: Sequence[tuple[AccountMirror, Sequence[str]]],
-        params: dict[str, Any],
-        stopping: Callable[[], bool],
+        self, job: Job, chosen: Sequence[tuple[AccountMirror, Sequence[str]]], stopping: Callable[[], bool]
     ) -> Outcome:
         """A sync of these folders of each account; of all that are selected for none."""
-        started = time.monotonic()
+        started, params = time.monotonic(), job.params
+        results = [AccountResult(mirror.name) for mirror, _ in chosen]
+        ids = [mirror.account_id for mirror, _ in chosen]
 
-        async def one(mirror: AccountMirror, names: Sequence[str]) -> AccountResult:
+        async def one(mirror: AccountMirror, names: Sequence[str], result: AccountResult) -> None:
             async with self._syncing[mirror.name]:
-                result = await mirror.sync(
+                await mirror.sync(
                     names,
                     full=bool(params.get("full")),
                     dry_run=bool(params.get("dry_run")),
                     scheduled=bool(params.get("scheduled")),
                     stopping=stopping,
+                    result=result,
                 )
             log.info("sync_finished", account=mirror.name, ok=result.ok, folders=len(result.folders))
-            return result
 
-        results = await asyncio.gather(*(one(*each) for each in chosen))
+        def count(connection: sqlite3.Connection) -> Count:
+            done, left = sum(result.done for result in results), folders.remaining(connection, ids)
+            return Count(done, sum(result.quarantined for result in results), done + left)
+
+        async with counted(self._store, job.id, self._now, count):
+            await asyncio.gather(*(one(*each, result) for each, result in zip(chosen, results, strict=True)))
         document = sync_document(results, time.monotonic() - started)
         code = exit_code([result.exit_code for result in results])
         failed = next((result for result in results if not result.ok), None)
         error = failed.error or next((f.error for f in failed.folders if f.error), None) if failed else None
-        return Outcome(document["ok"], document | {"exit_code": code}, error, failed.hint if failed else None)
+        return Outcome(
+            document["ok"],
+            document | {"exit_code": code},
+            error,
+            failed.hint if failed else None,
+            passing=code == Unreachable.exit_code,
+        )
 
     async def fetch(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """The bytes of one message (`params["message"]`, its id) that is listed without them."""
@@ -132,7 +143,7 @@ class Handlers:
         wanted = await self._store.aread(lambda connection: asides.to_fetch(connection, chosen))
         log.info("quarantine_retried", messages=len(chosen))
         known = [(self._mirrors[name], names) for name, names in wanted.items() if name in self._mirrors]
-        outcome = await self._sync(known, {}, stopping)
+        outcome = await self._sync(job, known, stopping)
         gone = sorted(wanted.keys() - self._mirrors.keys())
         if gone and outcome.ok:
             return Outcome(
@@ -148,13 +159,22 @@ class Handlers:
         verdicts: list[Verdict] = []
         codes: list[int] = []
         failure: MailsyncError | None = None
-        for mirror in self._chosen(job):
-            try:
-                verdicts += await self._verify_account(mirror, job.params, stopping)
-                codes.append(0)
-            except MailsyncError as error:
-                codes.append(error.exit_code)
-                failure = failure or error
+        chosen = self._chosen(job)
+        ids, names = [mirror.account_id for mirror in chosen], job.params.get("folders", ())
+        total = await self._store.aread(lambda connection: folders.held(connection, ids, names))
+
+        def count(connection: sqlite3.Connection) -> Count:
+            done = sum(verdict.server_count for verdict in verdicts)
+            return Count(done, sum(verdict.faults for verdict in verdicts), max(done, total))
+
+        async with counted(self._store, job.id, self._now, count):
+            for mirror in chosen:
+                try:
+                    await self._verify_account(mirror, job.params, verdicts, stopping)
+                    codes.append(0)
+                except MailsyncError as error:
+                    codes.append(error.exit_code)
+                    failure = failure or error
         ok = bool(verdicts) and failure is None and all(verdict.ok for verdict in verdicts)
         code = exit_code(codes) or (0 if ok else 1)
         document: dict[str, Any] = {
@@ -167,11 +187,10 @@ class Handlers:
         return Outcome(ok, document, str(failure) if failure else None, failure.hint if failure else None)
 
     async def _verify_account(
-        self, mirror: AccountMirror, params: dict[str, Any], stopping: Callable[[], bool]
-    ) -> list[Verdict]:
+        self, mirror: AccountMirror, params: dict[str, Any], verdicts: list[Verdict], stopping: Callable[[], bool]
+    ) -> None:
         from mailsync.sync.verify import Verdict, verify_folder
 
-        verdicts: list[Verdict] = []
         try:
             await mirror.begin(asked=True)
             async with self._syncing[mirror.name], mirror.pool.session() as session:
@@ -186,7 +205,10 @@ class Handlers:
                     folder, deep = present[name], bool(params.get("deep"))
                     try:
                         async with mirror.locks[folder.id]:  # what a monitor stores meanwhile would look like a fault
-                            verdicts.append(await verify_folder(self._store, session, mirror.name, folder, deep=deep))
+                            verdict = await verify_folder(
+                                self._store, session, mirror.name, folder, deep=deep, stopping=stopping
+                            )
+                        verdicts.append(verdict)
                     except MailsyncError as error:
                         if error.scope in ("account", "engine"):
                             raise
@@ -194,7 +216,6 @@ class Handlers:
         finally:
             await mirror.end()
             await mirror.set_state(mirror.resting)
-        return verdicts
 
     async def check(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Look at the server of one account; see `sync.check`."""

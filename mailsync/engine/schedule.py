@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mailsync.config.models import Config
 
 PURGE_SECONDS = 24 * 3600
+PRUNE_SECONDS = 3600
 
 
 class Schedule:
@@ -43,6 +44,7 @@ class Schedule:
                 next_run_time=datetime.now(UTC),
             )
         scheduler.add_job(self._purge, "interval", seconds=PURGE_SECONDS, coalesce=True, max_instances=1)
+        scheduler.add_job(self._prune, "interval", seconds=PRUNE_SECONDS, coalesce=True, max_instances=1)
         scheduler.start()
 
     def stop(self) -> None:
@@ -73,7 +75,9 @@ class Schedule:
                 return resumes
             # A refused password is not tried on a schedule: servers lock out whoever keeps trying.
             if not jobs.pending_sync(connection, name) and not accounts.needs_login(connection, name):
-                jobs.insert(connection, "sync", at, account=name, params={"scheduled": True})
+                first = folders.unfinished(connection, account_id)
+                kind, priority = ("backfill", jobs.BACKGROUND) if first else ("sync", 0)
+                jobs.insert(connection, kind, at, account=name, params={"scheduled": True}, priority=priority)
             folders.set_next_sync(connection, account_id, at + interval)
             return None
 
@@ -86,3 +90,7 @@ class Schedule:
         before, undo_since = at - config.store.keep_deleted, at - config.cleanup.undo_for
         while await self._store.awrite(lambda connection: messages.purge_removed(connection, before, undo_since)):
             pass
+
+    async def _prune(self) -> None:
+        at = self._now()
+        await self._store.awrite(lambda connection: jobs.prune(connection, at))

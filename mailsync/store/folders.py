@@ -203,3 +203,35 @@ def note_arrivals(connection: sqlite3.Connection, folder_id: int, uidnext: int, 
         "UPDATE folders SET uidnext = max(coalesce(uidnext, 0), ?), server_messages = ? WHERE id = ?",
         (uidnext, server_messages, folder_id),
     )
+
+
+def remaining(connection: sqlite3.Connection, account_ids: Sequence[int]) -> int:
+    """Messages still to come in the syncs of these accounts, as far as the servers' counts tell."""
+    marks = ", ".join("?" * len(account_ids))
+    row = connection.execute(
+        f"""SELECT coalesce(sum(max(0, server_messages - messages)), 0) FROM folders WHERE account_id IN ({marks})
+            AND gone_at IS NULL AND server_messages IS NOT NULL AND (syncing OR first_sync_at IS NULL)""",
+        list(account_ids),
+    ).fetchone()
+    return int(row[0])
+
+
+def held(connection: sqlite3.Connection, account_ids: Sequence[int], names: Sequence[str]) -> int:
+    """Messages that the folders of these names, or all folders, of these accounts hold."""
+    accounts, only = ", ".join("?" * len(account_ids)), ", ".join("?" * len(names))
+    row = connection.execute(
+        f"""SELECT coalesce(sum(messages), 0) FROM folders WHERE account_id IN ({accounts}) AND gone_at IS NULL
+            {f"AND name IN ({only})" if names else ""}""",
+        [*account_ids, *names],
+    ).fetchone()
+    return int(row[0])
+
+
+def unfinished(connection: sqlite3.Connection, account_id: int) -> bool:
+    """True while the account has never been mirrored whole: no folder, or one whose first sync has yet to end."""
+    row = connection.execute(
+        """SELECT count(*), sum(first_sync_at IS NULL AND error IS NULL) FROM folders
+           WHERE account_id = ? AND gone_at IS NULL""",
+        (account_id,),
+    ).fetchone()
+    return not row[0] or bool(row[1])

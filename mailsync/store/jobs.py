@@ -30,8 +30,10 @@ PROGRESS_SECONDS = 1.0
 """Between two events that tell of progress; counters are written each time."""
 PROGRESS_SHARE = 100
 """A job that runs for long tells of it less often: once in this part of the time it has taken."""
+KEPT_SECONDS = 7 * 24 * 3600.0
+"""Jobs that ended are remembered so long."""
 PLANNED_KEPT_SECONDS = 3600.0
-"""Planned syncs that went well are remembered so long."""
+"""Planned syncs that went well are remembered so long: there are hundreds a day."""
 
 
 @record(frozen=True)
@@ -324,13 +326,13 @@ def add_event(connection: sqlite3.Connection, job_id: int, at: float, kind: str,
     )
 
 
-def prune(connection: sqlite3.Connection, before: float, planned: float = 0.0) -> None:
-    """Forget jobs that ended before `before` (Unix seconds), and before `planned` planned ones that went well."""
-    connection.execute("DELETE FROM jobs WHERE finished_at < ?", (before,))
+def prune(connection: sqlite3.Connection, at: float) -> None:
+    """Forget jobs that ended long ago, and planned syncs that went well sooner."""
+    connection.execute("DELETE FROM jobs WHERE finished_at < ?", (at - KEPT_SECONDS,))
     connection.execute(
         f"""DELETE FROM jobs WHERE finished_at < ? AND status = 'completed' AND kind IN {SYNCS}
             AND json_extract(params, '$.scheduled')""",
-        (planned,),
+        (at - PLANNED_KEPT_SECONDS,),
     )
 
 

@@ -51,12 +51,13 @@ class AccountMirror(AccountConnection):
         dry_run: bool = False,
         scheduled: bool = False,
         stopping: Callable[[], bool] = lambda: False,
+        result: AccountResult | None = None,
     ) -> AccountResult:
         """Sync the selected folders, or those named in `only`. Never raises MailsyncError: the result tells.
 
-        `scheduled`: no person asked for it.
+        `scheduled`: no person asked for it. `result` is filled as the sync goes on, for whoever looks at it meanwhile.
         """
-        result, outcome = AccountResult(self.name), "ok"
+        result, outcome = result or AccountResult(self.name), "ok"
 
         def over() -> bool:
             return stopping() or self.allowance.spent

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from mailsync.errors import Interrupted
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.store import certificates, consents, folders, holdings, messages
@@ -49,8 +50,13 @@ class Verdict:
     certificate: certificates.Standing = "none"
 
     @property
+    def faults(self) -> int:
+        """Messages that are not as they should be."""
+        return sum(map(len, (self.missing, self.extra, self.flags_differ, self.content_differs)))
+
+    @property
     def ok(self) -> bool:
-        return not (self.missing or self.extra or self.flags_differ or self.content_differs or self.error)
+        return not (self.faults or self.error)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -78,12 +84,16 @@ async def verify_folder(
     *,
     deep: bool,
     now: Callable[[], float] = time.time,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Verdict:
-    """Compare one folder. A message held without its bytes counts as missing, unless they are withheld on purpose."""
+    """Compare one folder. A message held without its bytes counts as missing, unless they are withheld on purpose.
+
+    `stopping` is asked between batches: then Interrupted.
+    """
     verdict = Verdict(account, folder.name, deep=deep)
     folder = await store.aread(partial(folders.get, folder_id=folder.id))
     box = await session.examine(folder.raw_name)
-    told = await _told(session) if box.exists else Told()
+    told = await _told(session, stopping) if box.exists else Told()
     held = await store.aread(partial(messages.known, folder_id=folder.id))
     verdict.explained = await store.aread(lambda c: certificates.exceptions(c, folder.id, folder.outside))
     verdict.certificate = await store.aread(partial(certificates.standing, folder_id=folder.id))
@@ -103,16 +113,18 @@ async def verify_folder(
         verdict.error = "what the mirror holds is not what its certificate says, and no sync has changed it"
     elif deep:
         withheld = UidSet.from_uids(held.without_content)
-        await _compare_contents(store, session, folder, verdict, (told.uids & known) - withheld)
+        await _compare_contents(store, session, folder, verdict, (told.uids & known) - withheld, stopping)
     if verdict.ok:
         await _note(store, folder.id, now(), verdict)
     return verdict
 
 
-async def _told(session: Session) -> Told:
+async def _told(session: Session, stopping: Callable[[], bool]) -> Told:
     """Every UID and its flags, by FETCH; a UID that only SEARCH tells of comes without flags."""
     telling = Telling()
     async for batch in session.fetch([UidSet.parse("1:*")], "UID FLAGS", BATCH_BYTES):
+        if stopping():
+            raise Interrupted
         telling.add(batch)
     told = telling.told()
     box = session.mailbox
@@ -139,10 +151,17 @@ def _differing_flags(held: messages.Known, known: UidSet, told: Told) -> list[in
 
 
 async def _compare_contents(
-    store: Store, session: Session, folder: folders.Folder, verdict: Verdict, wanted: UidSet
+    store: Store,
+    session: Session,
+    folder: folders.Folder,
+    verdict: Verdict,
+    wanted: UidSet,
+    stopping: Callable[[], bool],
 ) -> None:
     seen: set[int] = set()
     async for batch in session.fetch(wanted.split(PIECE), "UID BODY.PEEK[]", BATCH_BYTES):
+        if stopping():
+            raise Interrupted
         bodies = {one.uid: one.body for one in batch if one.uid in wanted and one.uid and one.body is not None}
         seen |= bodies.keys()
         verdict.content_differs += await store.aread(partial(_differing, verdict.account, folder.id, bodies))
