@@ -21,7 +21,6 @@ from mailsync.sync.account import AccountMirror
 from mailsync.text import safe_text
 
 OPEN: tuple[cleanup_runs.State, ...] = ("waiting", "begun")
-PAGE = 100_000
 
 
 @record
@@ -78,7 +77,7 @@ class Reappending:
             await self._settle(await mirror.store.aread(partial(self._outcomes, frozen=frozen)))
 
     def _outcomes(self, connection: sqlite3.Connection, frozen: Frozen) -> list[Result]:
-        rows = cleanup_runs.rows(connection, self.run.id, OPEN, limit=PAGE)
+        rows = cleanup_runs.rows(connection, self.run.id, OPEN, limit=-1)
         return cleanup_returns.outcomes(connection, frozen.id, rows)
 
     async def _settle(self, results: Sequence[Result]) -> None:

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from mailsync.record import replace
-from mailsync.store import restores
+from mailsync.store import cleanup_runs, restores
+from mailsync.store.cleanup_places import pack
 from mailsync.store.cleanup_runs import Result, Row, Run
 from mailsync.store.restorable import Candidate
 from mailsync.store.restores import Frozen, Source
@@ -31,6 +32,41 @@ def elsewhere(connection: sqlite3.Connection, account_id: int, rows: Sequence[Ro
         if place is not None and place[0] not in ends:
             found[row.number] = place[1]
     return found
+
+
+def follow(connection: sqlite3.Connection, run_id: int, account_id: int, names: Sequence[bytes]) -> None:
+    """Rows of a run that wait and name folders which are not there any more (raw names): folders that were renamed are
+    the same folders. What was frozen tells which they are, else the message does, where it has kept its UID."""
+    frozen = connection.execute(
+        """SELECT c.raw_name, f.raw_name FROM cleanup_runs r JOIN cleanup_folders c ON c.cleanup_id = r.cleanup_id
+           JOIN folders f ON f.id = c.folder_id WHERE r.id = ? AND f.gone_at IS NULL""",
+        (run_id,),
+    ).fetchall()
+    renamed = {old: new for old, new in frozen if old in names}
+    changed: list[Row] = []
+    for row in cleanup_runs.rows(connection, run_id, ("waiting",), limit=-1):
+        before, after = row.before, row.after
+        if before is not None and before.folder in names:
+            here = connection.execute(
+                """SELECT f.raw_name FROM messages m JOIN folders f ON f.id = m.folder_id WHERE m.id = ?
+                   AND f.account_id = ? AND f.uidvalidity = ? AND m.uid = ? AND f.gone_at IS NULL""",
+                (row.message_id, account_id, before.uidvalidity, before.uid),
+            ).fetchone()
+            before = replace(before, folder=here[0]) if here is not None else before
+        if after is not None and after.folder in renamed:
+            after = replace(after, folder=renamed[after.folder])
+        if (before, after) != (row.before, row.after):
+            changed.append(replace(row, before=before, after=after))
+    place(connection, run_id, changed)
+
+
+def place(connection: sqlite3.Connection, run_id: int, rows: Sequence[Row]) -> None:
+    """Rows that wait have these ends."""
+    connection.executemany(
+        f"""UPDATE cleanup_journal SET before = ?, after = ? WHERE run_id = {run_id:d} AND number = ?
+            AND state = 'waiting'""",
+        [(pack(row.before), pack(row.after), row.number) for row in rows],
+    )
 
 
 def freeze(connection: sqlite3.Connection, run: Run, rows: Sequence[tuple[Row, str]], job_id: int, at: float) -> Frozen:

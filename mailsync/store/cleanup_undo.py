@@ -15,7 +15,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from mailsync.errors import MailsyncError, NotFound, UsageError
 from mailsync.privacy import readonly
@@ -24,6 +24,7 @@ from mailsync.store import audit, cleanup_decisions, cleanup_places, cleanups, c
 from mailsync.store.cleanup_places import Place
 
 KIND = "undo"
+Ways: TypeAlias = dict[tuple[bytes | None, bytes | None], int]
 
 
 @record(frozen=True)
@@ -40,7 +41,7 @@ class Planned:
     items: tuple[int, ...]
     messages: int
     bytes: int
-    ways: dict[tuple[bytes | None, bytes | None], int]
+    ways: Ways
     expunges: int
     hash: str
 
