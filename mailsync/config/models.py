@@ -47,6 +47,7 @@ Names = Annotated[list[Text] | None, BeforeValidator(_auto)]
 Every = Annotated[Annotated[float, Field(ge=1)] | None, BeforeValidator(_age)]
 Allowance = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_size)]
 Count = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_auto)]
+Weight = Annotated[float, Field(ge=-100, le=100)]
 Known = Literal["auto"] | bool
 """A belief about a server: "auto" is what is known of it."""
 
@@ -270,6 +271,68 @@ class CleanupConfig(Table):
     """By name."""
 
 
+class WeightsConfig(Table):
+    """`[triage.weights]`: points that each reason gives a message, or takes from it. 0 leaves the reason out."""
+
+    base: Weight = -1.0
+    """Where every message begins: a score of 0.27."""
+    to: Weight = 1.5
+    """An address of yours is in To."""
+    cc: Weight = 0.5
+    """One is in Cc or Bcc, and none in To."""
+    name: Weight = 0.8
+    """It calls you by one of your `names`."""
+    question: Weight = 0.8
+    """It asks something, and was not sent in bulk."""
+    deadline: Weight = 0.6
+    """It speaks of a deadline, and was not sent in bulk."""
+    urgent: Weight = 0.3
+    """Its sender calls it urgent, and it was not sent in bulk."""
+    calendar: Weight = 0.4
+    """It is an invitation, or the answer to one."""
+    important: Weight = 0.3
+    """A receipt, an invoice, a ticket or a code."""
+    known: Weight = 1.2
+    """You have written to its author: half of it after one message, more after more."""
+    conversation: Weight = 0.8
+    """You have written in its conversation before it."""
+    unread: Weight = 0.5
+    """Nobody has read it."""
+    flagged: Weight = 1.2
+    """You flagged it."""
+    answered: Weight = -2.0
+    """You have answered it."""
+    archived: Weight = -1.0
+    """You have put it into the archive."""
+    list: Weight = -0.8
+    """It came by a mailing list."""
+    bulk: Weight = -1.5
+    """It went to many at once."""
+    automatic: Weight = -1.2
+    """A program wrote it."""
+    promotion: Weight = -0.8
+    """It is an offer sent in bulk."""
+    notification: Weight = -0.3
+    """It is a notice that a program sent."""
+    many: Weight = -0.5
+    """More than ten addresses are in To and Cc."""
+    age: Weight = -0.4
+    """For each doubling of its age, from a day on."""
+    answers: Weight = 2.0
+    """Learned: the share of what comes from them, or by the list, that you answer."""
+    ignores: Weight = -2.0
+    """Learned: the share that you put away or delete unread."""
+
+
+class TriageConfig(Table):
+    """`[triage]`: what puts a message before others."""
+
+    learn: bool = True
+    """Whether what you answer and what you put away unread counts; it is counted in the mirror, and told nobody."""
+    weights: WeightsConfig = Field(default_factory=WeightsConfig)
+    """Of the reasons."""
+
+
 class HttpConfig(Table):
     """`[http]`. Not in this version."""
 
@@ -292,6 +355,8 @@ class Config(Table):
     """`[searches]`: queries in the language of `search` by the name they are asked for with, as `@name`."""
     cleanup: CleanupConfig = Field(default_factory=CleanupConfig)
     """What may be cleared away."""
+    triage: TriageConfig = Field(default_factory=TriageConfig)
+    """What comes first."""
     http: HttpConfig = Field(default_factory=HttpConfig)
     sinks: list[dict[str, Any]] = []
     """Not in this version."""
