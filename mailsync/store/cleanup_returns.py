@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from mailsync.record import replace
 from mailsync.store import cleanup_runs, restores
-from mailsync.store.cleanup_places import pack
+from mailsync.store.cleanup_places import Place, pack
 from mailsync.store.cleanup_runs import Result, Row, Run
 from mailsync.store.restorable import Candidate
 from mailsync.store.restores import Frozen, Source
@@ -36,28 +36,32 @@ def elsewhere(connection: sqlite3.Connection, account_id: int, rows: Sequence[Ro
 
 def follow(connection: sqlite3.Connection, run_id: int, account_id: int, names: Sequence[bytes]) -> None:
     """Rows of a run that wait and name folders which are not there any more (raw names): folders that were renamed are
-    the same folders. What was frozen tells which they are, else the message does, where it has kept its UID."""
-    frozen = connection.execute(
-        """SELECT c.raw_name, f.raw_name FROM cleanup_runs r JOIN cleanup_folders c ON c.cleanup_id = r.cleanup_id
-           JOIN folders f ON f.id = c.folder_id WHERE r.id = ? AND f.gone_at IS NULL""",
-        (run_id,),
-    ).fetchall()
-    renamed = {old: new for old, new in frozen if old in names}
-    changed: list[Row] = []
-    for row in cleanup_runs.rows(connection, run_id, ("waiting",), limit=-1):
-        before, after = row.before, row.after
-        if before is not None and before.folder in names:
-            here = connection.execute(
+    the same folders. What was frozen tells which they are, or messages do that have kept their UIDs."""
+    renamed = dict(
+        connection.execute(
+            """SELECT c.raw_name, f.raw_name FROM cleanup_runs r JOIN cleanup_folders c ON c.cleanup_id = r.cleanup_id
+               JOIN folders f ON f.id = c.folder_id WHERE r.id = ? AND f.gone_at IS NULL""",
+            (run_id,),
+        ).fetchall()
+    )
+    rows = cleanup_runs.rows(connection, run_id, ("waiting",), limit=-1)
+    for row in rows:
+        here = row.before
+        if here is not None and here.folder in names and renamed.get(here.folder, here.folder) == here.folder:
+            found = connection.execute(
                 """SELECT f.raw_name FROM messages m JOIN folders f ON f.id = m.folder_id WHERE m.id = ?
                    AND f.account_id = ? AND f.uidvalidity = ? AND m.uid = ? AND f.gone_at IS NULL""",
-                (row.message_id, account_id, before.uidvalidity, before.uid),
+                (row.message_id, account_id, here.uidvalidity, here.uid),
             ).fetchone()
-            before = replace(before, folder=here[0]) if here is not None else before
-        if after is not None and after.folder in renamed:
-            after = replace(after, folder=renamed[after.folder])
-        if (before, after) != (row.before, row.after):
-            changed.append(replace(row, before=before, after=after))
-    place(connection, run_id, changed)
+            if found is not None:
+                renamed[here.folder] = found[0]
+
+    def today(end: Place | None) -> Place | None:
+        known = end is not None and end.folder in names and end.folder in renamed
+        return replace(end, folder=renamed[end.folder]) if known and end is not None else end
+
+    changed = [replace(row, before=today(row.before), after=today(row.after)) for row in rows]
+    place(connection, run_id, [new for new, old in zip(changed, rows, strict=True) if new != old])
 
 
 def place(connection: sqlite3.Connection, run_id: int, rows: Sequence[Row]) -> None:

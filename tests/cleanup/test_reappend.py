@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,9 +11,7 @@ import pytest
 
 from mailsync.cleanup.reappend import Reappending
 from mailsync.errors import MailsyncError
-from mailsync.store import cleanup_runs, cleanup_undo
-from mailsync.store.cleanup_places import Place
-from mailsync.store.cleanup_runs import Result, Row
+from mailsync.store.cleanup_runs import Row, Run
 from mailsync.sync import putting
 from tests.cleanup import undoing
 from tests.servers.dovecot import Dovecot
@@ -39,45 +36,16 @@ def contents(client: ImapClient) -> dict[str, Counter[Held]]:
     return {name: Counter(messages.values()) for name, (_, messages) in truth(client).items()}
 
 
-def expunged(rig: Rig, client: ImapClient, uids: list[int]) -> tuple[cleanup_runs.Run, int, list[Row]]:
+def expunged(rig: Rig, client: ImapClient, uids: list[int]) -> tuple[Run, int, list[Row]]:
     """A clean-up that has expunged these of the INBOX, and the undo of it: the run, its job, its rows."""
     items = undoing.listed(rig, ["INBOX"], lambda uid: uid in uids)
     one = undoing.proposed(rig, ["INBOX"], ["expunge"], items)
-    job = undoing.approved(rig, one)
-    states = {item.number: item for item in items}
-
-    def carry_out(connection: sqlite3.Connection) -> None:
-        number = int(job.params["run"])
-        cleanup_runs.start(connection, number)
-        rows = cleanup_runs.rows(connection, number, ("waiting",))
-        results = []
-        for row in rows:
-            item = states[row.item]
-            flags = (item.flags, tuple(item.keywords.split()), None, item.internaldate)
-            before = Place(row.folder, row.uidvalidity, row.uid, *flags)
-            results.append(Result(row.number, "done", before, None))
-        cleanup_runs.settle(connection, number, results, 1.0)
-        cleanup_runs.finish(connection, number, 1.0)
-
-    rig.store.write(carry_out).result()
-    undoing.ended(rig, job.id)
+    undoing.applied_by_hand(rig, undoing.approved(rig, one), lambda item: None)
     client.expunge("INBOX", uids)
-    return undo(rig, one.id)
+    return undoing.undo_of(rig, one.id)
 
 
-def undo(rig: Rig, cleanup_id: int) -> tuple[cleanup_runs.Run, int, list[Row]]:
-    def write(connection: sqlite3.Connection) -> tuple[cleanup_runs.Run, int, list[Row]]:
-        planned = cleanup_undo.plan(connection, cleanup_id, 1.0)
-        job_id = cleanup_undo.approve(connection, planned, 1.0)
-        connection.execute("UPDATE jobs SET status = 'running', started_at = 1 WHERE id = ?", (job_id,))
-        number = connection.execute("SELECT max(id) FROM cleanup_runs").fetchone()[0]
-        rows = cleanup_runs.rows(connection, number, ("waiting",))
-        return cleanup_runs.get(connection, number), job_id, rows
-
-    return rig.store.write(write).result()
-
-
-def became(rig: Rig, run: cleanup_runs.Run) -> Counter[str]:
+def became(rig: Rig, run: Run) -> Counter[str]:
     return Counter(
         f"{state}: {reason}"
         for state, reason in rig.execute("SELECT state, reason FROM cleanup_journal WHERE run_id = ?", run.id)

@@ -7,7 +7,17 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 from mailsync.model import JobStatus
-from mailsync.store import cleanup_decisions, cleanup_drafts, cleanups, consents, jobs
+from mailsync.store import (
+    cleanup_decisions,
+    cleanup_drafts,
+    cleanup_runs,
+    cleanup_undo,
+    cleanups,
+    consents,
+    jobs,
+)
+from mailsync.store.cleanup_places import Place
+from mailsync.store.cleanup_runs import Result, Row, Run
 from mailsync.store.cleanups import Folder, Item
 from tests.sync.rig import ACCOUNT, Rig
 
@@ -62,6 +72,45 @@ def approved(rig: Rig, one: cleanups.Cleanup, *, large: bool = True) -> jobs.Job
         return job
 
     return rig.store.write(write).result()
+
+
+def applied_by_hand(rig: Rig, job: jobs.Job, after: Callable[[Item], Place | None]) -> None:
+    """The run of a job has been carried out, by somebody else; where it has left each message."""
+    number = int(job.params["run"])
+
+    def carry_out(connection: sqlite3.Connection) -> None:
+        cleanup_id = cleanup_runs.get(connection, number).cleanup_id
+        items = {item.number: item for item in cleanups.items(connection, cleanup_id, limit=-1)}
+        cleanup_runs.start(connection, number)
+        results = []
+        for row in cleanup_runs.rows(connection, number, ("waiting",), limit=-1):
+            item = items[row.item]
+            flags = (item.flags, tuple(item.keywords.split()), None, item.internaldate)
+            before = Place(row.folder, row.uidvalidity, row.uid, *flags)
+            results.append(Result(row.number, "done", before, after(item)))
+        cleanup_runs.settle(connection, number, results, 1.0)
+        cleanup_runs.finish(connection, number, 1.0)
+
+    rig.store.write(carry_out).result()
+    ended(rig, job.id)
+
+
+def undo_of(rig: Rig, cleanup_id: int) -> tuple[Run, int, list[Row]]:
+    """The undo of a whole clean-up, approved: its run, its job, which is running, and its rows."""
+
+    def write(connection: sqlite3.Connection) -> tuple[Run, int, list[Row]]:
+        planned = cleanup_undo.plan(connection, cleanup_id, 1.0)
+        job_id = cleanup_undo.approve(connection, planned, 1.0)
+        connection.execute("UPDATE jobs SET status = 'running', started_at = 1 WHERE id = ?", (job_id,))
+        number = connection.execute("SELECT max(id) FROM cleanup_runs").fetchone()[0]
+        return cleanup_runs.get(connection, number), job_id, waiting(connection, number)
+
+    return rig.store.write(write).result()
+
+
+def waiting(connection: sqlite3.Connection, run_id: int) -> list[Row]:
+    """The rows of a run that wait."""
+    return cleanup_runs.rows(connection, run_id, ("waiting",), limit=-1)
 
 
 def ended(rig: Rig, job_id: int, status: JobStatus = "completed") -> None:
