@@ -42,6 +42,8 @@ ACTIONS: dict[str, str] = {
     "cleanup_undo_approved": "taking back what a clean-up did was approved",
     "cleaned": "messages of an approved list were changed on a server",
     "cleanup_ended": "an approved list was carried out, taken back, or stopped",
+    "unsubscribe_approved": "leaving a list by one click was approved",
+    "unsubscribed": "a list was asked to let somebody go",
     "purged": "what was mirrored of an account was removed",
 }
 """Every action with what it says."""

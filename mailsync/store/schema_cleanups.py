@@ -5,6 +5,9 @@ An item of a list is named by mailsync's id, by UIDVALIDITY and UID, by the Mess
 list out, or takes back what runs did: a row of its journal is the way of one message from `before` to `after`, and
 says `begun`, with what the target was then, before anything is sent, and what became of it after. `item` is the number
 in `cleanup_items` of the proposal that the run belongs to. Times are Unix seconds.
+
+`unsubscribes` are lists that somebody approved of leaving, each with the message that offers it and the evidence for
+that as it was shown (JSON), and with what came of it: waiting, begun, done or failed.
 """
 
 from __future__ import annotations
@@ -99,4 +102,22 @@ CREATE TABLE cleanup_journal (
 ) WITHOUT ROWID;
 CREATE INDEX cleanup_journal_by_state ON cleanup_journal (run_id, state);
 CREATE INDEX cleanup_journal_by_item ON cleanup_journal (item, run_id);
+CREATE TABLE unsubscribes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account_id INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
+    job_id INTEGER REFERENCES jobs(id) ON DELETE SET NULL,
+    message_id INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    list_id TEXT NOT NULL,
+    address TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    detail TEXT NOT NULL DEFAULT '',
+    finished_at REAL
+);
+CREATE INDEX unsubscribes_by_sender ON unsubscribes (account_id, sender);
+CREATE INDEX unsubscribes_by_job ON unsubscribes (job_id) WHERE job_id IS NOT NULL;
 """

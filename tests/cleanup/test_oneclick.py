@@ -1,0 +1,126 @@
+"""The one request that leaves a list, against a real HTTPS server."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+
+from mailsync.cleanup import oneclick
+from mailsync.errors import CertificateUntrusted, MailsyncError, ProtocolError, Unreachable
+from tests.servers import certificates
+
+SAID = {
+    "/yes": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbye",
+    "/empty": b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n",
+    "/interim": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
+    "/away": b"HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/yes\r\n\r\n",
+    "/gone": b"HTTP/1.1 404 Not Found\r\n\r\n",
+    "/busy": b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
+    "/mail": b"220 mx.example ESMTP\r\n",
+    "/nothing": b"",
+    "/endless": b"HTTP/1.1 100 Continue\r\n\r\n" * 5000,
+}
+
+
+class Server:
+    """Answers as SAID says, and keeps what it was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        certificates.make(folder)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(folder / "server.pem", folder / "server.key")
+        self.asked: list[bytes] = []
+        self.port = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(head + await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0])))
+        path = head.split()[1].decode("ascii").partition("?")[0]
+        if path == "/never":
+            await reader.read()
+        writer.write(SAID.get(path, b""))
+        writer.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A server on this machine, whose certificate is believed; this machine counts as the Internet."""
+    one = Server(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(oneclick, "is_public", lambda address: True)
+    return one
+
+
+def ask(server: Server, path: str, host: str = "127.0.0.1") -> int:
+    async def run() -> int:
+        async with await asyncio.start_server(server.answer, "127.0.0.1", 0, ssl=server.context) as listening:
+            server.port = listening.sockets[0].getsockname()[1]
+            return await oneclick.post(f"https://{host}:{server.port}{path}")
+
+    return asyncio.run(run())
+
+
+def test_the_request_says_that_and_nothing_else(server: Server) -> None:
+    assert ask(server, "/yes?user=4711&list=a%20b#top", "localhost") == 200
+    assert server.asked == [
+        b"POST /yes?user=4711&list=a%20b HTTP/1.1\r\nHost: localhost:" + str(server.port).encode() + b"\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 26\r\nUser-Agent: mailsync\r\n"
+        b"Accept: */*\r\nConnection: close\r\n\r\nList-Unsubscribe=One-Click"
+    ]
+    assert ask(server, "/empty") == 202
+    assert ask(server, "/interim") == 204
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "told"),
+    [
+        ("/away", MailsyncError, "sends on to another page, which is not followed"),
+        ("/gone", MailsyncError, "answers with HTTP 404"),
+        ("/busy", MailsyncError, "answers with HTTP 503"),
+        ("/mail", ProtocolError, "no HTTP"),
+        ("/nothing", ProtocolError, "no HTTP"),
+        ("/endless", ProtocolError, "no HTTP"),
+    ],
+)
+def test_other_answers(server: Server, path: str, error: type[MailsyncError], told: str) -> None:
+    with pytest.raises(error, match=told):
+        ask(server, path)
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_never_answers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oneclick, "SECONDS", 0.2)
+    with pytest.raises(Unreachable, match="did not answer in time"):
+        ask(server, "/never")
+
+
+def test_a_certificate_that_cannot_be_verified(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(CertificateUntrusted):
+        ask(server, "/yes")
+    assert server.asked == []
+
+
+def test_nothing_is_sent_to_what_is_not_the_internet(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1"):
+        with pytest.raises(MailsyncError, match="not on the public Internet"):
+            ask(server, "/yes", host)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        *((one, True) for one in ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808")),
+        *((one, False) for one in ("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0")),
+        *((one, False) for one in ("100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1")),
+        *((one, False) for one in ("::1", "::", "fe80::1", "fc00::1", "ff02::1", "2001:db8::1", "::ffff:10.0.0.1")),
+        *((one, False) for one in ("64:ff9b::a00:1", "2002:a00:1::", "::ffff:0:0")),
+    ],
+)
+def test_what_is_the_internet(address: str, public: bool) -> None:
+    assert oneclick.is_public(address) is public
