@@ -21,6 +21,7 @@ from mailsync.cli import (
     export,
     face,
     health,
+    jobs,
     quarantine,
     restore,
     search,
@@ -84,7 +85,7 @@ def root(
         raise typer.BadParameter("--daemon takes no command", ctx=ctx)
 
 
-for group in (account.app, audit.app, auth.app, cleanup.app, consent.app, db.app, export.app, quarantine.app):
+for group in (account.app, audit.app, auth.app, cleanup.app, consent.app, db.app, export.app, jobs.app, quarantine.app):
     app.add_typer(group)
 for module in (syncing, watch, status, health, doctor, search, show, thread, attachments, restore, face):
     module.register(app)

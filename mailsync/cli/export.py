@@ -104,6 +104,7 @@ def _export(
     from mailsync.export import leaving
     from mailsync.export.chosen import choose, holding
     from mailsync.export.index import INDEX
+    from mailsync.jobs.here import done_here
 
     shared = context.of(ctx)
     store = shared.store()
@@ -114,9 +115,18 @@ def _export(
         folders = holding(store, folders, only)
     dest = dest.expanduser()
     everything = account is None and pattern is None and query is None
+    messages = sum(folders.values())
     try:
-        with bar("exporting", sum(folders.values())) as progress:
-            outcomes = leaving.run(store, form, dest, list(folders), progress.advance, everything=everything, only=only)
+        with (
+            done_here(store, "export", messages, account=account, params={"form": form}) as job,
+            bar("exporting", messages) as progress,
+        ):
+
+            def advance(steps: int) -> None:
+                progress.advance(steps)
+                job.advance(steps)
+
+            outcomes = leaving.run(store, form, dest, list(folders), advance, everything=everything, only=only)
     except KeyboardInterrupt:
         raise Interrupted("the export was stopped", hint="run it again: it goes on with what is missing") from None
     names = ("written", "unchanged", "skipped", "withheld", "bytes", *leaving.counted(form))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailsync.engine.engine import Engine
-from mailsync.errors import MailsyncError, OwnedElsewhere
+from mailsync.errors import Interrupted, MailsyncError, OwnedElsewhere
 from mailsync.store import jobs
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
@@ -41,7 +41,7 @@ def ask(
     Where nobody owns the data directory an engine is embedded for the length of the job; where the owner dies
     meanwhile, too. `each()` is called while waiting, every 10 ms or more often. `insert(connection)` puts the job into
     the queue in place of `kind` and `params`. Interrupted (KeyboardInterrupt), the job is cancelled and the interrupt
-    goes on.
+    goes on; where somebody else cancels it before it has begun, it is the error Interrupted.
     """
     indexes = kind in INDEXED and not params.get("dry_run")
     engine = _embed(config, store, data_dir, indexes)
@@ -76,6 +76,8 @@ def ask(
             raise
         if job is None:
             raise MailsyncError("the job was removed while it waited")
+        if job.status == "cancelled" and job.result is None:
+            raise Interrupted(f"job {job_id} was cancelled")
         if engine is not None and indexes:
             indexed = engine.index()
             while not indexed.wait(POLL_SECONDS) and engine.running:
