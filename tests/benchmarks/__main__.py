@@ -6,6 +6,7 @@ from tests.benchmarks import (
     first_many,
     first_sync,
     index,
+    job_pane,
     key_to_paint,
     memory,
     message_list,
@@ -26,6 +27,7 @@ for benchmark in (
     push,
     memory,
     key_to_paint,
+    job_pane,
     threads,
     search,
 ):
