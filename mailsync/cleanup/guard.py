@@ -18,7 +18,6 @@ from mailsync.model import Flag
 from mailsync.pipeline import addressing, kinds, quotes
 from mailsync.pipeline.addressing import Identity, canonical, is_mine
 from mailsync.pipeline.features import IMPORTANT, features
-from mailsync.pipeline.htmltext import html_to_text
 from mailsync.pipeline.mime import Attachment, ParsedMessage, parse
 from mailsync.pipeline.parts import decoded
 from mailsync.pipeline.words import decode_bytes
@@ -269,12 +268,12 @@ def _mentions(messages: list[tuple[bytes, ParsedMessage]], me: Identity, listed:
                 told = _text(raw, part)
                 if told is None or addressing.mentions(told, me) or addressing.names(told, me):
                     return True
-                if "<" in told and addressing.names_in_html(told, me):
+                if "<" in told and addressing.names(addressing.html_says(told), me):
                     return True
         if not listed and (
             addressing.mentions(message.subject, me)
             or addressing.mentions(message.text, me)
-            or ("@" in message.html and addressing.mentions(html_to_text(message.html), me))
+            or ("@" in message.html and addressing.mentions(addressing.html_says(message.html), me))
         ):
             return True
     return False

@@ -12,10 +12,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from mailsync.pipeline.addresses import addresses
-from mailsync.pipeline.htmltext import html_to_text
 from mailsync.pipeline.mime import ParsedMessage
 from mailsync.record import record
 
@@ -47,7 +47,10 @@ _REASONS: dict[str, Literal["to", "cc"]] = {
 _LIST_FIELDS = frozenset({"list-id", "list-post", "x-beenthere", "x-mailing-list", "mailing-list"})
 _BULK_FIELDS = _LIST_FIELDS | {"list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive"}
 _BULK_FIELDS |= {"feedback-id", "x-csa-complaints"}
-_ADDRESS = re.compile(r"(?<![\w.+#-])[\w.+#-]++@[\w.。-]+")
+_LOCAL = re.compile(r"[\w.+#-]+\Z")
+_DOMAIN = re.compile(r"[\w.。-]+")
+_LONGEST = 128
+"""Characters of either side of an address in a text."""
 _IN_ANGLES = re.compile(r"<([^<>]+)>")
 
 _EXTENSIONS = "+-=#"
@@ -71,6 +74,7 @@ _MARKS = re.compile(
 )
 """Accents, points, and characters without width."""
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
+_SPECIAL = re.compile("[øłđðæœþı]")
 _WRITTEN_OUT = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe"))
 """What people write for a letter that their keyboard lacks."""
 _WITHOUT_BLANKS = re.compile(
@@ -78,7 +82,9 @@ _WITHOUT_BLANKS = re.compile(
 )
 """Scripts that put no blank around a name, or hang particles on it."""
 _WORD = re.compile(r"[^\W_]+")
-_SILENT = re.compile(r"</?(?:style|script)\b[^<>]*>?", re.IGNORECASE)
+_SILENT = re.compile(r"<(style|script)\b[^<>]*>?", re.IGNORECASE)
+_CLOSING = {name: re.compile(rf"</{name}[^<>]*>?", re.IGNORECASE) for name in ("style", "script")}
+_SPOKEN = re.compile(r"""\s(?:alt|title|aria-label)\s*+=\s*+("[^"<>]*+"|'[^'<>]*+')""", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>?")
 
 
@@ -130,31 +136,51 @@ def holds_address(value: str, me: Identity) -> bool:
 
 def mentions(text: str, me: Identity) -> bool:
     """An address of the user stands in a text."""
-    return "@" in text and any(is_mine(one.lstrip(".+#-"), me) for one in _ADDRESS.findall(text))
+    return "@" in text and any(is_mine(one, me) for one in _in_text(text))
+
+
+def _in_text(text: str) -> Iterator[str]:
+    """What looks like an address."""
+    pieces = text.split("@")
+    for before, behind in pairwise(pieces):
+        local, domain = _LOCAL.search(before[-_LONGEST:]), _DOMAIN.match(behind[:_LONGEST])
+        if local is not None and domain is not None:
+            yield f"{local.group().lstrip('.+#-')}@{domain.group()}"
 
 
 def calls(message: ParsedMessage, me: Identity) -> bool:
     """A name of the user is in the subject, in the text, own or quoted, shown or hidden, or beside an address."""
     if not me.names:
         return False
-    told = [message.subject, message.text]
+    told = [message.subject, message.text, html_says(message.html)]
     told += [one.name for field in _ORDER for one in message.people.get(field, ()) if one.name]
-    return any(names(text, me) for text in told) or names_in_html(message.html, me)
+    return any(names(text, me) for text in told)
 
 
 def names(text: str, me: Identity) -> bool:
     """A name of the user is in a text."""
-    pattern = _matcher(me).names
-    return pattern is not None and bool(text) and pattern.search(_folded(text)) is not None
-
-
-def names_in_html(html: str, me: Identity) -> bool:
-    """The same of HTML: as it is read, and with what it hides."""
-    if not html or not me.names:
+    if not text or not me.names:
         return False
-    return names(html_to_text(html), me) or names(_everything(html), me)
+    folded = _folded(text)
+    return any(
+        all(word in folded for word in words) and pattern.search(folded) for words, pattern in _matcher(me).names
+    )
 
 
+@lru_cache(maxsize=4)
+def html_says(html: str) -> str:
+    """All that HTML says, what it hides too, but for styles and scripts: with tags that part words, with tags that
+    part none, and what stands in the place of pictures."""
+    if not html:
+        return ""
+    from html import unescape
+
+    shown = _without_silent(html)
+    said = [_TAG.sub(" ", shown), _TAG.sub("", shown), *(one[1:-1] for one in _SPOKEN.findall(shown))]
+    return unescape("\n".join(said))
+
+
+@lru_cache(maxsize=4096)
 def is_mine(address: str, me: Identity) -> bool:
     """An address of the user, or an extension of one."""
     found = canonical(address)
@@ -237,7 +263,7 @@ def list_addresses(message: ParsedMessage) -> frozenset[str]:
             labels = identifier.split(".")
             found |= {f"{'.'.join(labels[:at])}@{'.'.join(labels[at:])}" for at in range(1, min(len(labels), 6))}
         else:
-            found |= {one.partition("?")[0] for one in _ADDRESS.findall(value.replace("mailto:", " "))}
+            found |= set(_in_text(value))
     return frozenset(filter(None, map(canonical, found)))
 
 
@@ -247,7 +273,8 @@ def list_addresses(message: ParsedMessage) -> frozenset[str]:
 @record(frozen=True)
 class _Matcher:
     addresses: frozenset[str]
-    names: re.Pattern[str] | None
+    names: tuple[tuple[list[str], re.Pattern[str]], ...]
+    """The words of each name and what it looks like."""
 
 
 @lru_cache(maxsize=16)
@@ -257,18 +284,15 @@ def _matcher(me: Identity) -> _Matcher:
         local, _, domain = one.rpartition("@")
         if "+" in local[1:]:
             known.add(f"{local.partition('+')[0]}@{domain}")
-    wanted = [*dict.fromkeys(pattern for name in me.names for pattern in _patterns(name))]
-    return _Matcher(frozenset(filter(None, known)), re.compile("|".join(wanted)) if wanted else None)
+    spellings = dict.fromkeys(spelling for name in me.names for spelling in _spellings(name))
+    wanted = [words for spelling in spellings if (words := _WORD.findall(spelling))]
+    return _Matcher(frozenset(filter(None, known)), tuple((words, _pattern(words)) for words in wanted))
 
 
-def _patterns(name: str) -> Iterator[str]:
+def _pattern(words: list[str]) -> re.Pattern[str]:
     """What a name looks like in a folded text: its words in their order, or the last one first."""
-    for spelling in _spellings(name):
-        words = _WORD.findall(spelling)
-        if not words:
-            continue
-        for order in (words, [words[-1], *words[:-1]]) if len(words) > 1 else (words,):
-            yield r"[\W_]{1,5}".join(map(_word, order))
+    orders = [words, [words[-1], *words[:-1]]] if len(words) > 1 else [words]
+    return re.compile("|".join(r"[\W_]{1,5}".join(map(_word, order)) for order in orders))
 
 
 def _spellings(name: str) -> Iterable[str]:
@@ -291,11 +315,20 @@ def _folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return _MARKS.sub("", text).translate(_LETTERS)
+    text = _MARKS.sub("", text)
+    return text.translate(_LETTERS) if _SPECIAL.search(text) else text
 
 
-def _everything(html: str) -> str:
-    """All text of HTML, what it hides too, but for styles and scripts; tags part no words."""
-    from html import unescape
-
-    return unescape(_TAG.sub("", " ".join(_SILENT.split(html)[::2])))
+def _without_silent(html: str) -> str:
+    """HTML without its styles and scripts; one that is never closed stays."""
+    kept: list[str] = []
+    absent: set[str] = set()
+    at = 0
+    while (opening := _SILENT.search(html, at)) is not None:
+        name = opening[1].lower()
+        closing = None if name in absent else _CLOSING[name].search(html, opening.end())
+        if closing is None:
+            absent.add(name)
+        kept.append(html[at : opening.start() if closing else opening.end()])
+        at = closing.end() if closing else opening.end()
+    return "".join([*kept, html[at:]])
