@@ -13,6 +13,11 @@ def forbid(forbidden: bool) -> None:
     _forbidden = forbidden
 
 
+def forbidden() -> bool:
+    """Nothing may be changed: what would ask for it can be left away."""
+    return _forbidden
+
+
 def require() -> None:
     """ConsentMissing where changes are forbidden."""
     if _forbidden:

@@ -42,6 +42,7 @@ from mailsync.tui.commands import MailCommands, everywhere
 from mailsync.tui.entrance import Entrance, Listed
 from mailsync.tui.handle import EngineHandle, Helm
 from mailsync.tui.panes import PANES
+from mailsync.tui.screens.cleanup import CleanupScreen
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
 from mailsync.tui.screens.health import HealthScreen
@@ -82,7 +83,7 @@ class MailsyncApp(App[None]):
     `viewer_of` is the pid of the process that runs it, if any does. `clock` gives Unix seconds.
     """
 
-    CSS_PATH = ["mailsync.tcss", "quarantine.tcss", "jobs.tcss"]
+    CSS_PATH = ["mailsync.tcss", "quarantine.tcss", "cleanup.tcss", "jobs.tcss"]
     TITLE = "mailsync"
     BINDING_GROUP_TITLE = "Everywhere"
     COMMANDS = App.COMMANDS | {MailCommands}
@@ -155,6 +156,7 @@ class MailsyncApp(App[None]):
         self._plans = [Plan(name, (intervals or {}).get(name, EVERY_SECONDS)) for name, _ in accounts]
         self.add_mode("health", lambda: HealthScreen(self.store, self._plans, lambda: self.helm.look()[1], self._clock))
         self.add_mode("quarantine", lambda: QuarantineScreen(self.store, self._clock))
+        self.add_mode("cleanup", lambda: CleanupScreen(self.store, Path(self._config_path), self._clock))
         self.add_mode("jobs", lambda: JobsScreen(self.store, self._clock))
 
     # -- life -----------------------------------------------------------------------------------------------------

@@ -20,5 +20,6 @@ PANES = (
     PaneEntry("2", "mail", "Mail", "To the mail", "Folders, messages, reading"),
     PaneEntry("3", "health", "Health", "To checks, servers, log", "Checks, connections, servers, the log"),
     PaneEntry("4", "quarantine", "Quarantine", "To what failed", "What failed and was set aside"),
+    PaneEntry("5", "cleanup", "Clean-up", "To what may go", "What may go, and what became of it"),
     PaneEntry("6", "jobs", "Jobs", "To the job queue", "What runs, what waits, what ended"),
 )

@@ -62,6 +62,27 @@ JOBS: dict[str, Look] = {
     "failed": Look("✕", "failed", "bad", True),
     "cancelled": Look("□", "cancelled", "muted"),
 }
+CLEANUPS: dict[str, Look] = {
+    "proposed": Look("○", "proposed", "accent"),
+    "expired": Look("◌", "expired", "muted"),
+    "rejected": Look("□", "rejected", "muted"),
+    "approved": Look("◔", "approved", "accent"),
+    "applying": Look("◐", "carrying out", "accent"),
+    "interrupted": Look("!", "interrupted", "warning", True),
+    "completed": Look("✓", "done", "good"),
+    "undoing": Look("◑", "taking back", "accent"),
+    "undone": Look("↶", "undone", "muted"),
+    "part_undone": Look("↶", "partly undone", "warning"),
+}
+ITEMS: dict[str, Look] = {
+    "waiting": Look("·", "waits", "muted"),
+    "begun": Look("◐", "under way", "accent"),
+    "done": Look("✓", "done", "good"),
+    "gone": Look("✓", "gone already", "muted"),
+    "skipped": Look("–", "left alone", "warning"),
+    "failed": Look("✕", "failed", "bad", True),
+}
+"""What becomes of a message of a clean-up."""
 
 UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT, WITHHELD = "•", "★", "↩", "@", "✎", "↓"
 LABEL = "#"
