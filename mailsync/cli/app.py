@@ -14,6 +14,7 @@ from mailsync.cli import (
     audit,
     auth,
     cleanup,
+    cleanup_unsubscribe,
     consent,
     context,
     db,
@@ -89,3 +90,4 @@ for group in (account.app, audit.app, auth.app, cleanup.app, consent.app, db.app
     app.add_typer(group)
 for module in (syncing, watch, status, health, doctor, search, show, thread, attachments, restore, face):
     module.register(app)
+cleanup_unsubscribe.register(cleanup.app)

@@ -52,6 +52,7 @@ class Handlers:
             "reload": self.reload,
             "purge": self.purge,
             "restore": self.restore,
+            "unsubscribe": self.unsubscribe,
             "quarantine_retry": self.quarantine_retry,
             "parse": self.parse,
         }
@@ -253,6 +254,13 @@ class Handlers:
         (mirror,) = self._chosen(job)
         async with self._restoring[mirror.name]:  # two lists may name the same message
             return await restored(mirror, job, stopping)
+
+    async def unsubscribe(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Leave a list by the one click that was approved of; see `cleanup.leaving`."""
+        from mailsync.engine.unsubscribing import unsubscribed
+
+        del stopping  # one request
+        return await unsubscribed(self._store, job, self._now)
 
     async def parse(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Begin the index anew: behind this the pipeline goes over all that is stored. No server is asked."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mailsync.cleanup import oneclick
 from mailsync.errors import CertificateUntrusted, MailsyncError, ProtocolError, Unreachable
-from tests.servers import certificates
+from tests.servers.https_server import HttpsServer
 
 SAID = {
     "/yes": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbye",
@@ -25,45 +25,20 @@ SAID = {
 }
 
 
-class Server:
-    """Answers as SAID says, and keeps what it was asked."""
-
-    def __init__(self, folder: Path) -> None:
-        certificates.make(folder)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(folder / "server.pem", folder / "server.key")
-        self.asked: list[bytes] = []
-        self.port = 0
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.asked.append(head + await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0])))
-        path = head.split()[1].decode("ascii").partition("?")[0]
-        if path == "/never":
-            await reader.read()
-        writer.write(SAID.get(path, b""))
-        writer.close()
-
-
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpsServer]:
     """A server on this machine, whose certificate is believed; this machine counts as the Internet."""
-    one = Server(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    monkeypatch.setattr(oneclick, "is_public", lambda address: True)
-    return one
+    with HttpsServer(tmp_path, SAID) as one:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        monkeypatch.setattr(oneclick, "is_public", lambda address: True)
+        yield one
 
 
-def ask(server: Server, path: str, host: str = "127.0.0.1") -> int:
-    async def run() -> int:
-        async with await asyncio.start_server(server.answer, "127.0.0.1", 0, ssl=server.context) as listening:
-            server.port = listening.sockets[0].getsockname()[1]
-            return await oneclick.post(f"https://{host}:{server.port}{path}")
-
-    return asyncio.run(run())
+def ask(server: HttpsServer, path: str, host: str = "127.0.0.1") -> int:
+    return asyncio.run(oneclick.post(f"https://{host}:{server.port}{path}"))
 
 
-def test_the_request_says_that_and_nothing_else(server: Server) -> None:
+def test_the_request_says_that_and_nothing_else(server: HttpsServer) -> None:
     assert ask(server, "/yes?user=4711&list=a%20b#top", "localhost") == 200
     assert server.asked == [
         b"POST /yes?user=4711&list=a%20b HTTP/1.1\r\nHost: localhost:" + str(server.port).encode() + b"\r\n"
@@ -85,26 +60,26 @@ def test_the_request_says_that_and_nothing_else(server: Server) -> None:
         ("/endless", ProtocolError, "no HTTP"),
     ],
 )
-def test_other_answers(server: Server, path: str, error: type[MailsyncError], told: str) -> None:
+def test_other_answers(server: HttpsServer, path: str, error: type[MailsyncError], told: str) -> None:
     with pytest.raises(error, match=told):
         ask(server, path)
     assert len(server.asked) == 1
 
 
-def test_a_server_that_never_answers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_answers(server: HttpsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oneclick, "SECONDS", 0.2)
     with pytest.raises(Unreachable, match="did not answer in time"):
         ask(server, "/never")
 
 
-def test_a_certificate_that_cannot_be_verified(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_cannot_be_verified(server: HttpsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(CertificateUntrusted):
         ask(server, "/yes")
     assert server.asked == []
 
 
-def test_nothing_is_sent_to_what_is_not_the_internet(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_sent_to_what_is_not_the_internet(server: HttpsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1"):
         with pytest.raises(MailsyncError, match="not on the public Internet"):

@@ -48,6 +48,7 @@ def test_the_commands_of_this_version() -> None:
         "cleanup list",
         "cleanup reject",
         "cleanup show",
+        "cleanup unsubscribe",
         "consent grant",
         "consent list",
         "consent revoke",
