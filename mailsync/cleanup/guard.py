@@ -11,11 +11,12 @@ import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mailsync.errors import ParseFailed
 from mailsync.model import Flag
 from mailsync.pipeline import addressing, kinds, quotes
+from mailsync.pipeline.addresses import addresses
 from mailsync.pipeline.addressing import Identity, canonical, is_mine
 from mailsync.pipeline.features import IMPORTANT, features
 from mailsync.pipeline.mime import Attachment, ParsedMessage, parse
@@ -87,6 +88,10 @@ _RECIPIENT_LINE = re.compile(
 """Whom a message was for that is forwarded within the text, as mail programs write it."""
 
 
+Held: TypeAlias = tuple[bytes, ParsedMessage]
+"""A message within another, and its bytes."""
+
+
 @record(frozen=True)
 class Facts:
     """What is known of a message beside what it says. `flags` as now, `internaldate` in Unix seconds.
@@ -116,11 +121,14 @@ class Ties:
 
 
 @record(frozen=True)
-class Verdict:
-    """`never`'s answer, with the message where it had to be read."""
+class Reading:
+    """What a message says, which nothing changes: its digest, why it is not touched, whether it is spared while it is
+    young, and its date in Unix seconds."""
 
+    digest: bytes
     reason: str | None
-    message: ParsedMessage | None = None
+    important: bool = False
+    date: int | None = None
 
 
 def ties(connection: sqlite3.Connection, config: Config, now: float) -> Ties:
@@ -140,25 +148,46 @@ def spelled(written_to: Collection[str]) -> frozenset[str]:
 
 def never(facts: Facts, known: Ties) -> str | None:
     """Why this message is not touched, of REASONS; None where a rule may propose it."""
-    return judged(facts, known).reason
+    reason = by_state(facts)
+    if reason is not None or facts.raw is None:
+        return reason or NOT_MIRRORED
+    return settled(facts, read(facts.raw, known), known)
 
 
-def judged(facts: Facts, known: Ties) -> Verdict:
-    """The same, with the message for who goes on with it."""
-    reason = _by_state(facts)
+def settled(facts: Facts, reading: Reading, known: Ties) -> str | None:
+    """The same of a message that was read elsewhere, as by a process of its own."""
+    reason = by_state(facts)
     if reason is not None:
-        return Verdict(reason)
-    raw = facts.raw
-    if raw is None or facts.digest is None or sha256(raw).digest() != facts.digest:
-        return Verdict(NOT_MIRRORED)
+        return reason
+    if reading.digest != facts.digest:
+        return NOT_MIRRORED
+    if reading.reason is None and reading.important and _is_young(reading, facts, known):
+        return VALUABLE
+    return reading.reason
+
+
+def read(raw: bytes, known: Ties) -> Reading:
+    """What the bytes of a message say of it."""
+    digest = sha256(raw).digest()
     try:
-        message = parse(raw)
-        return Verdict(_by_message(raw, message, facts, known), message)
+        return judged(raw, digest, parse(raw), known)
     except ParseFailed:
-        return Verdict(UNREADABLE)
+        return Reading(digest, UNREADABLE)
 
 
-def _by_state(facts: Facts) -> str | None:
+def judged(raw: bytes, digest: bytes, message: ParsedMessage, known: Ties) -> Reading:
+    """The same of a message that is parsed already."""
+    inside = [*_messages_within(raw, message)]
+    held = [one for one in inside if one is not None]
+    reason = _by_message(raw, message, held, known)
+    if reason is None and len(held) < len(inside):
+        reason = UNREADABLE
+    important = reason is None and any(features(one) & IMPORTANT for _, one in ((raw, message), *held))
+    return Reading(digest, reason, important, message.date)
+
+
+def by_state(facts: Facts) -> str | None:
+    """The part of `never` that needs no look into the message: its flags, its folder, doubts."""
     if facts.flags & Flag.FLAGGED:
         return FLAGGED
     if facts.flags & Flag.ANSWERED:
@@ -172,27 +201,24 @@ def _by_state(facts: Facts) -> str | None:
     return DOUBTFUL if facts.doubt else None
 
 
-def _by_message(raw: bytes, message: ParsedMessage, facts: Facts, known: Ties) -> str | None:
+def _by_message(raw: bytes, message: ParsedMessage, held: list[Held], known: Ties) -> str | None:
     me = known.me
-    if _unread(message):
+    if message.cut:
         return UNREADABLE
     if not _SEALED.isdisjoint(message.holds) or any(one.type in _OPAQUE for one in message.attachments):
         return SEALED
     authors = _authors(message)
     if any(is_mine(one, me) for one in authors):
         return WRITTEN
+    lists = addressing.list_addresses(message)
     listed = addressing.through_list(message)
     how = addressing.addressed(message, me)
     if how is not None and not (how == "name" and listed):
         return _BY_FIELD[how]
     if not addressing.distributed(message):
         return HIDDEN
-    inside = [*_messages_within(raw, message)]
-    if any(one is None for one in inside):
-        return UNREADABLE
-    held = [one for one in inside if one is not None]
-    for within in held:
-        how = addressing.addressed(within[1], me)
+    for _, within in held:
+        how = addressing.addressed(within, me)
         if how is not None and not (how == "name" and listed):
             return HOLDS
     every = [(raw, message), *held]
@@ -203,31 +229,21 @@ def _by_message(raw: bytes, message: ParsedMessage, facts: Facts, known: Ties) -
     answered = {name for _, one in every for name in (*one.in_reply_to, *one.references)}
     if (answered and known.wrote(answered)) or _quotes(message.text, me):
         return REPLY
-    lists = addressing.list_addresses(message)
     if any(canonical(one) in known.written_to and canonical(one) not in lists for one in authors):
         return CORRESPONDENT
-    if _is_young(message, facts, known) and any(features(one) & IMPORTANT for _, one in every):
-        return VALUABLE
     return None
-
-
-def _unread(message: ParsedMessage) -> bool:
-    """Something of it was not looked at."""
-    return bool(message.cut)
 
 
 def _authors(message: ParsedMessage) -> list[str]:
     """The addresses of whoever a message is from, in every field that may say so."""
-    from mailsync.pipeline.addresses import addresses
-
     values = (value for name, value in message.headers if name.lower() in _AUTHORS)
     told = [one.addr for value in values for one in addresses(value)]
     return [*{one.addr for field in _AUTHORS for one in message.people.get(field, ())} | set(told)]
 
 
-def _is_young(message: ParsedMessage, facts: Facts, known: Ties) -> bool:
+def _is_young(reading: Reading, facts: Facts, known: Ties) -> bool:
     """By the later of its dates: the sender writes one of them."""
-    dates = [one for one in (message.date, facts.internaldate) if one is not None]
+    dates = [one for one in (reading.date, facts.internaldate) if one is not None]
     kept = max(known.important_seconds, LEAST_IMPORTANT_SECONDS)
     return not dates or known.now - max(dates) < kept
 
@@ -235,9 +251,7 @@ def _is_young(message: ParsedMessage, facts: Facts, known: Ties) -> bool:
 # -- what is within ------------------------------------------------------------------------------------------------
 
 
-def _messages_within(
-    raw: bytes, message: ParsedMessage, depth: int = 1
-) -> Iterator[tuple[bytes, ParsedMessage] | None]:
+def _messages_within(raw: bytes, message: ParsedMessage, depth: int = 1) -> Iterator[Held | None]:
     """The messages within a message, whatever their depth; None for one that is not read."""
     for number, one in enumerate(part for part in message.attachments if part.type in kinds.MESSAGES):
         if depth > DEPTH or number >= MESSAGES:
@@ -249,14 +263,14 @@ def _messages_within(
         except ParseFailed:
             yield None
             return
-        if _unread(found):
+        if found.cut:
             yield None
             return
         yield inside, found
         yield from _messages_within(inside, found, depth + 1)
 
 
-def _mentions(messages: list[tuple[bytes, ParsedMessage]], me: Identity, listed: bool) -> bool:
+def _mentions(messages: list[Held], me: Identity, listed: bool) -> bool:
     """A calendar invites the user, or, but through a list, a text says the user's address or name."""
     for raw, message in messages:
         for part in message.attachments:
