@@ -180,7 +180,8 @@ class Engine:
             stop.set()
         store = self._store
         mirrors = await self._mirrors()
-        worker = Worker(StoreQueue(store, self._now), Handlers(store, mirrors, self._now, self.reload).table())
+        handlers = Handlers(store, mirrors, self._config, self._now, self.reload)
+        worker = Worker(StoreQueue(store, self._now), handlers.table())
         pipeline = self._pipeline = Pipeline(
             store, self._now, lambda: worker.busy, stays=self._with_schedules, indexes=self._indexes
         )

@@ -21,6 +21,7 @@ from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
 
 if TYPE_CHECKING:
+    from mailsync.config.models import Config
     from mailsync.sync.verify import Verdict
 
 log = get_logger("engine")
@@ -33,10 +34,16 @@ class Handlers:
     """
 
     def __init__(
-        self, store: Store, mirrors: dict[str, AccountMirror], now: Callable[[], float], reload: Callable[[], bool]
+        self,
+        store: Store,
+        mirrors: dict[str, AccountMirror],
+        config: Config,
+        now: Callable[[], float],
+        reload: Callable[[], bool],
     ) -> None:
         self._store = store
         self._mirrors = mirrors
+        self._config = config
         self._now = now
         self._reload = reload
         self._syncing = {name: asyncio.Lock() for name in mirrors}
@@ -53,6 +60,7 @@ class Handlers:
             "purge": self.purge,
             "restore": self.restore,
             "unsubscribe": self.unsubscribe,
+            "cleanup_apply": self.cleanup_apply,
             "quarantine_retry": self.quarantine_retry,
             "parse": self.parse,
         }
@@ -254,6 +262,20 @@ class Handlers:
         (mirror,) = self._chosen(job)
         async with self._restoring[mirror.name]:  # two lists may name the same message
             return await restored(mirror, job, stopping)
+
+    async def cleanup_apply(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Carry out a list of messages to clear away that was approved; see `cleanup.execution`."""
+        from mailsync.cleanup.sparing import Sparing
+        from mailsync.engine.applying import applied
+
+        (mirror,) = self._chosen(job)
+
+        async def resync(names: Sequence[str]) -> None:
+            async with self._syncing[mirror.name]:
+                await mirror.sync(names, stopping=stopping)
+
+        judge = Sparing(self._config, self._now())
+        return await applied(mirror, job, stopping, judge, self._config.cleanup.max_share, resync)
 
     async def unsubscribe(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Leave a list by the one click that was approved of; see `cleanup.leaving`."""

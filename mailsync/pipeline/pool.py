@@ -22,8 +22,9 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from mailsync.errors import MailsyncError
@@ -56,11 +57,20 @@ Outcome = tuple[int, Any]
 class Pool:
     """Up to `count` workers on the database at `path`, started when there is something for them; for one thread.
 
-    `entry` is the Python that a worker runs.
+    `entry` is the Python that a worker runs, `told` goes into its environment.
     """
 
-    def __init__(self, path: Path, count: int, *, niceness: int = 0, entry: str = ENTRY) -> None:
+    def __init__(
+        self,
+        path: Path,
+        count: int,
+        *,
+        niceness: int = 0,
+        entry: str = ENTRY,
+        told: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._path = path
+        self._told = told
         self._count = count
         self._niceness = niceness
         self._entry = entry
@@ -121,7 +131,7 @@ class Pool:
 
     def _add(self) -> _Worker:
         try:
-            worker = _Worker(self._path, self._niceness, self._entry)
+            worker = _Worker(self._path, self._niceness, self._entry, self._told)
         except OSError as error:
             raise MailsyncError(
                 f"cannot start a process that parses messages: {error.strerror or error}",
@@ -174,7 +184,7 @@ class _Work:
 class _Worker:
     """A process, and the works that it was given."""
 
-    def __init__(self, path: Path, niceness: int, entry: str) -> None:
+    def __init__(self, path: Path, niceness: int, entry: str, told: Mapping[str, str]) -> None:
         with tempfile.TemporaryFile() as file:
             file.truncate(MARKER.size)
             self._marker = mmap.mmap(file.fileno(), MARKER.size)
@@ -189,7 +199,7 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[file.fileno()],
-                env=env | {"PYTHONPATH": os.pathsep.join(filter(None, found))},
+                env={**env, **told, "PYTHONPATH": os.pathsep.join(filter(None, found))},
                 process_group=0,  # an interrupt from the terminal is for its owner
             )
         self.results = self._pipe(self.process.stdout)

@@ -34,8 +34,16 @@ GROUP = 1 << 18
 """Raw bytes whose results are sent together, and a message more."""
 
 
-def main(understand: Callable[[bytes], Digested] = digest) -> None:
-    """`argv`: the database, the file descriptor of the marker, how nice to be. Returns when stdin ends."""
+def indexed(found: Digested) -> tuple[Any, ...]:
+    """The fields of `documents.Document` behind the id."""
+    return (*found, documents.pack(found.texts))
+
+
+def main(understand: Callable[[bytes], Any] = digest, told: Callable[[Any], Any] = indexed) -> None:
+    """`argv`: the database, the file descriptor of the marker, how nice to be. Returns when stdin ends.
+
+    What is sent of a message is `told` of what `understand` finds in its bytes: builtins.
+    """
     path, marker, niceness = sys.argv[1:]
     os.nice(int(niceness))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold mail
@@ -56,7 +64,7 @@ def main(understand: Callable[[bytes], Digested] = digest) -> None:
                 MARKER.pack_into(seen, 0, number)
                 memory.limit(len(raw or b""))
                 signal.setitimer(signal.ITIMER_PROF, limits.CPU_SECONDS)
-                group.append((number, _result(raw, understand)))
+                group.append((number, _result(raw, understand, told)))
                 size += len(raw or b"")
                 if size > GROUP:
                     _send(results, (False, group))
@@ -66,13 +74,12 @@ def main(understand: Callable[[bytes], Digested] = digest) -> None:
             _send(results, (True, group))
 
 
-def _result(raw: bytes | None, understand: Callable[[bytes], Digested]) -> Any:
-    """Of one message: the fields of `documents.Document` behind the id, or a text of ours for its failure."""
+def _result(raw: bytes | None, understand: Callable[[bytes], Any], told: Callable[[Any], Any]) -> Any:
+    """What is told of one message, or a text of ours for its failure."""
     if raw is None:
         return "the stored bytes are damaged"
     try:
-        found = understand(raw)
-        return (*found, documents.pack(found.texts))
+        return told(understand(raw))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except ParseFailed as error:
