@@ -28,12 +28,6 @@ ATTEMPTS = 1000
 PRIORITY = 10
 HASH_DIGITS = 8
 """So much of a hash, from its beginning, names a list well enough to be typed."""
-UNDECIDED_SECONDS = 30 * 24 * 3600.0
-"""For so long a list that came to nothing can be looked at."""
-DRAFT_SECONDS = 24 * 3600.0
-"""A draft this old belongs to a scan that was killed."""
-DONE_SECONDS = 400 * 24 * 3600.0
-"""For so long it is known what became of each message of a list that was carried out."""
 
 
 # -- what stays out --------------------------------------------------------------------------------------------
@@ -212,16 +206,3 @@ def _undecided(connection: sqlite3.Connection, cleanup_id: int, at: float) -> Cl
             raise MailsyncError(
                 f"this list was approved by {one.decided_by}", hint=f"see: mailsync cleanup show {cleanup_id}"
             )
-
-
-# -- forgetting ------------------------------------------------------------------------------------------------
-
-
-def prune(connection: sqlite3.Connection, at: float) -> None:
-    """Forget lists that came to nothing or were carried out long ago, and what killed scans left."""
-    connection.execute(
-        """DELETE FROM cleanups WHERE (state = 'draft' AND created_at < ?)
-               OR (state IN ('proposed', 'rejected', 'superseded') AND expires_at < ?)
-               OR (state IN ('completed', 'interrupted', 'undone', 'part_undone') AND decided_at < ?)""",
-        (at - DRAFT_SECONDS, at - UNDECIDED_SECONDS, at - DONE_SECONDS),
-    )

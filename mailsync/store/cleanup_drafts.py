@@ -17,6 +17,12 @@ from mailsync.store.cleanups import Cleanup, Folder, Item
 
 _CHUNK = 5000
 """Items whose part of the hash is made in one step."""
+UNDECIDED_SECONDS = 30 * 24 * 3600.0
+"""For so long a list that came to nothing can be looked at."""
+REPLACED_SECONDS = 24 * 3600.0
+"""A draft this old belongs to a scan that was killed; for so long a list that was superseded can be looked at."""
+DONE_SECONDS = 400 * 24 * 3600.0
+"""For so long it is known what became of each message of a list that was carried out."""
 
 
 def draft(
@@ -28,7 +34,8 @@ def draft(
     at: float,
     query: str = "",
 ) -> int:
-    """Begin a list; its id. Nobody sees it before it is frozen."""
+    """Begin a list; its id. Nobody sees it before it is frozen. What came to nothing long ago is forgotten."""
+    prune(connection, at)
     row = connection.execute(
         """INSERT INTO cleanups (account_id, rule, title, query, actions, state, created_at, expires_at)
            SELECT id, ?, ?, ?, ?, 'draft', ?, ? FROM accounts WHERE name = ? RETURNING id""",
@@ -121,10 +128,11 @@ def discard(connection: sqlite3.Connection, cleanup_id: int) -> None:
 def total(connection: sqlite3.Connection, cleanup_id: int) -> None:
     """Note what a list comes to as it is now, and its hash."""
     connection.execute(
-        """UPDATE cleanups SET (messages, bytes, first, last) =
-               (SELECT count(*), coalesce(sum(size), 0), min(coalesce(date, internaldate)),
-                       max(coalesce(date, internaldate))
-                FROM cleanup_items WHERE cleanup_id = ?1 AND NOT excluded), hash = ?2 WHERE id = ?1""",
+        """UPDATE cleanups SET (messages, bytes, first, last, excluded) =
+               (SELECT count(*) FILTER (WHERE NOT excluded), coalesce(sum(size) FILTER (WHERE NOT excluded), 0),
+                       min(coalesce(date, internaldate)) FILTER (WHERE NOT excluded),
+                       max(coalesce(date, internaldate)) FILTER (WHERE NOT excluded), count(*) FILTER (WHERE excluded)
+                FROM cleanup_items WHERE cleanup_id = ?1), hash = ?2 WHERE id = ?1""",
         (cleanup_id, digest(connection, cleanup_id)),
     )
 
@@ -153,6 +161,16 @@ def digest(connection: sqlite3.Connection, cleanup_id: int) -> str:
         ).fetchone()
         whole.update(text.encode())
     return whole.hexdigest()
+
+
+def prune(connection: sqlite3.Connection, at: float) -> None:
+    """Forget lists that came to nothing or were carried out long ago, and what killed scans left."""
+    connection.execute(
+        """DELETE FROM cleanups WHERE (state IN ('draft', 'superseded') AND created_at < ?)
+               OR (state IN ('proposed', 'rejected') AND expires_at < ?)
+               OR (state IN ('completed', 'interrupted', 'undone', 'part_undone') AND decided_at < ?)""",
+        (at - REPLACED_SECONDS, at - UNDECIDED_SECONDS, at - DONE_SECONDS),
+    )
 
 
 def engaged(connection: sqlite3.Connection, account: str, at: float, *, rules: bool = True) -> array[int]:

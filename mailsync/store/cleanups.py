@@ -162,8 +162,7 @@ def listing(
 def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...], at: float) -> list[Cleanup]:
     rows = connection.execute(
         f"""SELECT c.id, a.name, c.rule, c.title, c.query, c.actions, c.state, c.hash, c.messages, c.bytes, c.first,
-                   c.last, c.created_at, c.expires_at, c.decided_by, c.decided_at, c.large,
-                   (SELECT count(*) FROM cleanup_items WHERE cleanup_id = c.id AND excluded)
+                   c.last, c.created_at, c.expires_at, c.decided_by, c.decided_at, c.large, c.excluded
             FROM cleanups c JOIN accounts a ON a.id = c.account_id WHERE {condition} ORDER BY c.id DESC""",
         values,
     ).fetchall()

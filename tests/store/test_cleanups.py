@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import mailsync
 from mailsync.errors import ConsentMissing, MailsyncError, NotFound, UsageError
 from mailsync.privacy import readonly
 from mailsync.record import replace
@@ -229,21 +230,34 @@ def test_an_approved_list_whose_job_was_cancelled_is_told_as_interrupted(store: 
     assert (now.run.state, now.run.stopped) == ("interrupted", "the job was cancelled")
 
 
+def test_runs_are_made_by_approvals_alone() -> None:
+    package = Path(mailsync.__file__).parent
+    makers = [path for path in sorted(package.rglob("*.py")) if "INTO cleanup_runs" in path.read_text("utf-8")]
+    assert [path.name for path in makers] == ["cleanup_decisions.py", "cleanup_undo.py"]
+    for path in makers:
+        before, _, _ = path.read_text("utf-8").partition("INTO cleanup_runs")
+        approval = before[before.rindex("\ndef approve(") :]
+        for needed in ("readonly.require()", "consents.require(", "audit.record("):
+            assert needed in approval, path
+
+
 def test_lists_that_came_to_nothing_are_forgotten_in_time(store: Store) -> None:
     month = 30 * 86400
     rejected, approved = proposed(store, letters(2)), proposed(store, letters(2), rule="notifications")
     ask(store, cleanup_decisions.reject, rejected.id, NOW)
     ask(store, cleanup_decisions.approve, approved.id, approved.hash, NOW)
     draft = ask(store, cleanup_drafts.draft, "work", "promotions", "Promotions", ["archive"], NOW)
+    replaced = proposed(store, letters(2), rule="senders")
+    ask(store, cleanup_drafts.supersede, "work", "senders")
     with pytest.raises(NotFound):
         ask(store, cleanup_drafts.draft, "nobody", "promotions", "Promotions", ["archive"], NOW)
 
     def left(at: float) -> set[int]:
-        ask(store, cleanup_decisions.prune, at)
+        ask(store, cleanup_drafts.prune, at)
         with store.read() as connection:
             return {row[0] for row in connection.execute("SELECT id FROM cleanups")}
 
-    assert left(NOW + 80000) == {rejected.id, approved.id, draft}
+    assert left(NOW + 80000) == {rejected.id, approved.id, draft, replaced.id}
     assert left(NOW + 90000) == {rejected.id, approved.id}
     assert left(NOW + month + 8 * 86400) == {approved.id}, "an approved list waits for its job"
     ask(store, lambda c: c.execute("UPDATE cleanups SET state = 'completed'"))
