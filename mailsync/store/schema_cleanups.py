@@ -1,10 +1,10 @@
 """Schema 5: what somebody may clear away. A proposal with its frozen list, the decision on it, and the journal of runs.
 
 An item of a list is named by mailsync's id, by UIDVALIDITY and UID, by the Message-ID and by the digest of its bytes.
-`messages`, `bytes`, `first` and `last` of a proposal are those of its items but the `excluded`, which are counted. A run
-carries a list out, or takes back what runs did: a row of its journal is the way of one message from `before` to
-`after`, and says `begun`, with what the target was then, before anything is sent, and what became of it after. `item` is
-the number in `cleanup_items` of the proposal that the run belongs to. Times are Unix seconds.
+`messages`, `bytes`, `first` and `last` of a proposal are those of its items but the `excluded`, which are counted. A
+run carries a list out, or takes back what runs did: a row of its journal is the way of one message from `before` to
+`after`, and says `begun`, with what the target was then, before anything is sent, and what became of it after. `item`
+is the number in `cleanup_items` of the proposal that the run belongs to. Times are Unix seconds.
 
 `unsubscribes` are lists that somebody approved of leaving, each with the message that offers it and the evidence for
 that as it was shown (JSON), and with what came of it: waiting, begun, done or failed.
