@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailsync.errors import MailsyncError
 from mailsync.store.cleanup_runs import MEASURED_DAYS, Measure
 
 SMALL_FOLDER = 200
@@ -17,6 +18,12 @@ CHURN = 10
 """Times what left a folder on its busiest day are within its churn."""
 DISAGREEMENTS = 10
 DISAGREEING_SHARE = 0.05
+
+
+class Stopped(MailsyncError):
+    """The clean-up was stopped: the mailbox is not what was approved."""
+
+    hint = "what was done can be taken back: mailsync cleanup undo; what is left needs a new scan"
 
 
 def excess(measures: Iterable[Measure], share: float) -> list[str]:

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from mailsync.errors import NotFound
+from mailsync.errors import MailsyncError, NotFound
 from mailsync.record import record
+from mailsync.store import cleanup_drafts
 from mailsync.store.cleanup_places import Place, pack, unpack
 
 Kind = Literal["apply", "undo"]
@@ -117,6 +119,26 @@ def get(connection: sqlite3.Connection, run_id: int) -> Run:
     return Run(tuple(json.loads(row[0])), bool(row[1]), *row[2:])
 
 
+def require(connection: sqlite3.Connection, run_id: int, account: str, digest: str) -> Run:
+    """A run that applies a list, if it is of this account and the list is the very one that somebody approved of, with
+    a row for each of its messages. MailsyncError where anything is amiss."""
+    run = get(connection, run_id)
+    if run.kind != "apply" or run.account != account or not run.approved_by:
+        raise MailsyncError("nobody has approved of this clean-up", hint="see: mailsync cleanup list")
+    if not digest == run.hash == cleanup_drafts.digest(connection, run.cleanup_id):
+        raise MailsyncError("the list is not the one that was approved", hint="run: mailsync cleanup scan")
+    wrong = connection.execute(
+        """SELECT (SELECT state NOT IN ('approved', 'applying', 'interrupted') FROM cleanups WHERE id = ?2)
+               OR EXISTS (SELECT item FROM cleanup_journal WHERE run_id = ?1 EXCEPT
+                          SELECT number FROM cleanup_items WHERE cleanup_id = ?2 AND NOT excluded)
+               OR (SELECT count(DISTINCT item) <> count(*) FROM cleanup_journal WHERE run_id = ?1)""",
+        (run.id, run.cleanup_id),
+    ).fetchone()[0]
+    if wrong:
+        raise MailsyncError("this clean-up was undone, or its journal altered", hint="run: mailsync cleanup scan")
+    return run
+
+
 def start(connection: sqlite3.Connection, run_id: int) -> None:
     """A job works on the run; the list it belongs to is `applying` or `undoing`."""
     connection.execute("UPDATE cleanup_runs SET state = 'running', stopped = '' WHERE id = ?", (run_id,))
@@ -163,19 +185,54 @@ def rows(
     connection: sqlite3.Connection, run_id: int, states: Sequence[State], *, after: int = -1, limit: int = 1000
 ) -> list[Row]:
     """A page of the rows in these states, by number, that come `after` one."""
+    among = ", ".join("?" for _ in states)
+    return _read(
+        connection, run_id, f"j.number > ? AND j.state IN ({among}) ORDER BY j.number LIMIT ?", (after, *states, limit)
+    )
+
+
+def some(connection: sqlite3.Connection, run_id: int, numbers: Iterable[int]) -> list[Row]:
+    """The rows with these numbers that have no result yet."""
+    chosen = json.dumps(list(numbers))
+    condition = "j.number IN (SELECT value FROM json_each(?)) AND j.state IN ('waiting', 'begun')"
+    return _read(connection, run_id, f"{condition} ORDER BY j.number", (chosen,))
+
+
+def _read(connection: sqlite3.Connection, run_id: int, condition: str, values: tuple[Any, ...]) -> list[Row]:
     found = connection.execute(
         f"""SELECT j.number, j.item, j.state, j.step, j.before, j.after, j.target, i.message_id, f.raw_name,
                    f.uidvalidity, i.uid, i.digest, i.size
             FROM cleanup_journal j JOIN cleanup_runs r ON r.id = j.run_id
             JOIN cleanup_items i ON i.cleanup_id = r.cleanup_id AND i.number = j.item AND NOT i.excluded
             JOIN cleanup_folders f ON f.cleanup_id = i.cleanup_id AND f.number = i.folder
-            WHERE j.run_id = ? AND j.number > ? AND j.state IN ({", ".join("?" for _ in states)})
-            ORDER BY j.number LIMIT ?""",
-        (run_id, after, *states, limit),
+            WHERE j.run_id = ? AND {condition}""",
+        (run_id, *values),
     )
     return [
         Row(row[0], row[1], row[2], row[3], unpack(row[4]), unpack(row[5]), _targets(row[6]), *row[7:]) for row in found
     ]
+
+
+def places(connection: sqlite3.Connection, run_id: int) -> dict[tuple[bytes, int | None], array[int]]:
+    """The numbers of the rows that have no result, by the folder (raw name) and UIDVALIDITY of their messages now; an
+    undo has those that are nowhere under the empty name."""
+    found = connection.execute(
+        """SELECT j.number, json_extract(j.before, '$.folder'), json_extract(j.before, '$.uidvalidity'), f.raw_name,
+                  f.uidvalidity, r.kind
+           FROM cleanup_journal j JOIN cleanup_runs r ON r.id = j.run_id
+           JOIN cleanup_items i ON i.cleanup_id = r.cleanup_id AND i.number = j.item
+           JOIN cleanup_folders f ON f.cleanup_id = i.cleanup_id AND f.number = i.folder
+           WHERE j.run_id = ? AND j.state IN ('waiting', 'begun') ORDER BY j.number""",
+        (run_id,),
+    )
+    numbers: dict[tuple[bytes, int | None], array[int]] = {}
+    for number, name, validity, raw_name, frozen, kind in found:
+        if name is not None:
+            place = (name.encode("latin-1"), validity)
+        else:
+            place = (b"", None) if kind == "undo" else (raw_name, frozen)
+        numbers.setdefault(place, array("I")).append(number)
+    return numbers
 
 
 def counts(connection: sqlite3.Connection, run_id: int) -> dict[str, int]:
@@ -184,13 +241,13 @@ def counts(connection: sqlite3.Connection, run_id: int) -> dict[str, int]:
     return {row[0]: row[1] for row in found}
 
 
-def begin(connection: sqlite3.Connection, run_id: int, rows: Iterable[Row], at: float) -> None:
-    """These are about to be changed: `before`, `after` and `targets` as they are given."""
-    connection.executemany(
+def begin(connection: sqlite3.Connection, run_id: int, rows: Iterable[Row], at: float) -> int:
+    """These are about to be changed: `before`, `after` and `targets` as they are given. How many have no result yet."""
+    return connection.executemany(
         f"""UPDATE cleanup_journal SET state = 'begun', before = ?, after = ?, target = ?, at = ?
             WHERE run_id = {run_id:d} AND number = ? AND state IN ('waiting', 'begun')""",
         [(pack(one.before), pack(one.after), _packed(one.targets), at, one.number) for one in rows],
-    )
+    ).rowcount
 
 
 def settle(connection: sqlite3.Connection, run_id: int, results: Iterable[Result], at: float) -> None:
@@ -200,6 +257,18 @@ def settle(connection: sqlite3.Connection, run_id: int, results: Iterable[Result
             WHERE run_id = {run_id:d} AND number = ? AND state IN ('waiting', 'begun')""",
         [(one.state, pack(one.before), pack(one.after), one.step, one.reason, at, one.number) for one in results],
     )
+
+
+def touched(connection: sqlite3.Connection, run_id: int) -> list[bytes]:
+    """Raw names of the folders that a run has changed anything in."""
+    found = connection.execute(
+        """SELECT json_extract(before, '$.folder') FROM cleanup_journal WHERE run_id = ?1 AND state = 'done'
+           UNION SELECT json_extract(after, '$.folder') FROM cleanup_journal WHERE run_id = ?1 AND state = 'done'
+           UNION SELECT json_extract(c.value, '$[0]') FROM cleanup_journal j, json_each(j.after, '$.copies') c
+           WHERE j.run_id = ?1 AND j.state = 'done'""",
+        (run_id,),
+    )
+    return [row[0].encode("latin-1") for row in found if row[0] is not None]
 
 
 def taken(connection: sqlite3.Connection, run_id: int, folder: bytes, uidvalidity: int | None) -> list[int]:
