@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from mailsync.cleanup import oneclick
@@ -15,7 +15,7 @@ from mailsync.cleanup.unsubscribe import Offer, offer, target
 from mailsync.errors import MailsyncError, NotFound
 from mailsync.pipeline.features import BULK, LIST
 from mailsync.record import record, replace
-from mailsync.store import restorable, unsubscribes
+from mailsync.store import cleanups, restorable, unsubscribes
 from mailsync.store.database import Store
 from mailsync.store.unsubscribes import Sender, Unsubscribe
 
@@ -65,6 +65,17 @@ def offered(connection: sqlite3.Connection, message_id: int) -> tuple[str, str, 
     if one is None:
         raise NotFound(f"message {message_id} says nothing of leaving a list")
     return account, sender, one
+
+
+def by_sender(
+    connection: sqlite3.Connection, cleanup_id: int, senders: Collection[str]
+) -> dict[str, tuple[int, Offer]]:
+    """What the newest message on a list from each of these senders offers, with its id; those that offer nothing are
+    left out."""
+    newest = cleanups.newest(connection, cleanup_id, senders)
+    heads = restorable.heads(connection, {digest for _, _, digest in newest})
+    found = ((sender, number, offer(heads.get(digest, b""))) for sender, number, digest in newest)
+    return {sender: (number, one) for sender, number, one in found if one is not None}
 
 
 def evidence(one: Offer) -> dict[str, Any]:

@@ -293,19 +293,22 @@ def _agreed(told: dict[str, Any], typed: str, *, large: bool) -> tuple[bool, str
 
 def _told(shared: Context, connection: sqlite3.Connection, number: int) -> dict[str, Any]:
     """A list as `cleanup show` tells it. ConsentMissing without email_read."""
-    from mailsync.cleanup import approval
+    from mailsync.cleanup import approval, leaving
     from mailsync.cli import cleanup_documents
     from mailsync.privacy.consent import EMAIL_READ
     from mailsync.store import cleanups, consents
 
     one = cleanups.get(connection, number, time.time())
     consents.require(connection, one.account, [EMAIL_READ])
+    senders = cleanups.senders(connection, number)
+    most = [who.sender for who in senders[: cleanup_documents.LEFT]]
     return cleanup_documents.whole(
         one,
         cleanups.folders_of(connection, number),
         cleanups.chosen(connection, number),
-        cleanups.senders(connection, number),
+        senders,
         cleanups.items(connection, number, sampled=True),
         cleanups.runs(connection, number),
         approval.excess(connection, shared.config, number, time.time()) if one.state == "proposed" else [],
+        leaving.by_sender(connection, number, most),
     )

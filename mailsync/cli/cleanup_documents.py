@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mailsync.cli import output
 from mailsync.model import flag_names, iso
 
 if TYPE_CHECKING:
+    from mailsync.cleanup.unsubscribe import Offer
     from mailsync.store.cleanups import Cleanup, Folder, Item, Run, Sender
 
 SENDERS = 10
 """Senders that are shown; the rest are counted."""
+LEFT = 50
+"""Senders of which it is told how they are left."""
 REASONS = 3
 RESULTS = ("waiting", "begun", "done", "gone", "skipped", "failed")
 """What a message of a run can be. `gone` from the server already is as good as done, `skipped` was not touched."""
@@ -77,8 +80,9 @@ def whole(
     sample: Iterable[Item],
     runs: Iterable[Run],
     warnings: Sequence[str],
+    offers: Mapping[str, tuple[int, Offer]],
 ) -> dict[str, Any]:
-    """What `cleanup show` tells of a list."""
+    """What `cleanup show` tells of a list; `offers` how senders say that they can be left."""
     places = {folder.number: folder for folder in folders}
     return document(one) | {
         "folders": [
@@ -93,7 +97,13 @@ def whole(
             for folder in folders
         ],
         "senders": [
-            {"sender": who.sender, "messages": who.messages, "bytes": who.bytes, "excluded": who.excluded}
+            {
+                "sender": who.sender,
+                "messages": who.messages,
+                "bytes": who.bytes,
+                "excluded": who.excluded,
+                "unsubscribe": leaving(*offers[who.sender]) if who.sender in offers else None,
+            }
             for who in senders
         ],
         "sample": [item(each, places) for each in sample],
@@ -101,6 +111,29 @@ def whole(
         "results": run(one.run)["results"] if one.run else None,
         "runs": [run(each) for each in runs],
     }
+
+
+def leaving(message: int, one: Offer) -> dict[str, Any]:
+    """How the list that a message is from is left, and what speaks for that."""
+    from mailsync.cleanup.leaving import evidence
+
+    return {
+        "message": str(message),
+        "one_click": bool(one.post),
+        "why_not": one.why_not or None,
+        "url": one.post or None,
+        "pages": list(one.pages),
+        "mails": list(one.mails),
+        "evidence": evidence(one),
+    }
+
+
+def proof(evidence: dict[str, Any]) -> str:
+    """What speaks for an offer, in a few words."""
+    if not evidence["signed_by"]:
+        return "not signed"
+    checked = f", {evidence['dkim']} says {evidence['checked_by']}" if evidence["dkim"] else ", nobody checked it"
+    return f"signed by {evidence['signed_by']}{checked}"
 
 
 def item(one: Item, places: dict[int, Folder]) -> dict[str, Any]:
@@ -190,7 +223,7 @@ def lines(told: dict[str, Any]) -> list[str]:
     senders = [who for who in told["senders"] if who["messages"] > who["excluded"]]
     found.append(f"  from {output.count(len(senders), 'sender')}:")
     found += [
-        f"    {who['messages'] - who['excluded']:>7,}  {output.size(who['bytes']):>7}  {who['sender']}"
+        f"    {who['messages'] - who['excluded']:>7,}  {output.size(who['bytes']):>7}  {who['sender']}{_left(who)}"
         for who in senders[:SENDERS]
     ]
     if len(senders) > SENDERS:
@@ -210,3 +243,11 @@ def line(one: dict[str, Any]) -> str:
         f"{(one['date'] or one['internaldate'] or '-')[:10]}  {one['confidence']:4.0%}  {one['from'][:32]:<32}  "
         f"{one['subject'][:48]}  ({', '.join(one['reasons'][:REASONS])}){became}{left}"
     )
+
+
+def _left(who: dict[str, Any]) -> str:
+    """How a sender can be left by one click."""
+    way = who["unsubscribe"]
+    if way is None or not way["one_click"]:
+        return ""
+    return f"  ({proof(way['evidence'])}: mailsync cleanup unsubscribe {way['message']})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailsync.cli import cleanup, context, output, terminal
+from mailsync.cli import cleanup, cleanup_documents, context, output, terminal
 from mailsync.cli.arguments import AsJson, complete_accounts
 from mailsync.cli.context import Context
 from mailsync.errors import MailsyncError, UsageError
@@ -67,7 +67,7 @@ def unsubscribe(
         if not terminal.is_there():
             raise UsageError("somebody has to approve of it", hint="run this in a terminal, or give --yes")
         output.note(f"{told['from']}: one request to {told['url']}")
-        output.note(f"  {_evidence(told)}")
+        output.note(f"  {cleanup_documents.proof(told['evidence'])}")
         if not terminal.confirm("leave this list?", default=False):
             output.note("nothing was sent")
             raise typer.Exit(1)
@@ -76,10 +76,11 @@ def unsubscribe(
 
 def document(one: Subscription) -> dict[str, Any]:
     """An entry of `cleanup unsubscribe`."""
-    from mailsync.cleanup import leaving
     from mailsync.model import iso
 
     offer, sender, last = one.offer, one.sender, one.last
+    way = cleanup_documents.leaving(sender.newest, offer)
+    way.pop("message")
     return {
         "id": str(sender.newest),
         "account": sender.account,
@@ -89,12 +90,7 @@ def document(one: Subscription) -> dict[str, Any]:
         "unread": sender.unread,
         "bytes": sender.bytes,
         "last": iso(sender.last),
-        "one_click": bool(offer.post),
-        "why_not": offer.why_not or None,
-        "url": offer.post or None,
-        "pages": list(offer.pages),
-        "mails": list(offer.mails),
-        "evidence": leaving.evidence(offer),
+        **way,
         "unsubscribed": {
             "state": last.state,
             "detail": last.detail or None,
@@ -150,21 +146,12 @@ def _tell(found: list[Subscription]) -> None:
                 output.size(told["bytes"]),
                 (told["last"] or "-")[:10],
                 state,
-                _evidence(told),
+                cleanup_documents.proof(told["evidence"]),
             ]
         )
     output.table(rows, right=(0, 3, 4, 5))
     if not found:
         output.note("no message says how its list is left")
-
-
-def _evidence(told: dict[str, Any]) -> str:
-    """What speaks for an offer, in a few words."""
-    one = told["evidence"]
-    if not one["signed_by"]:
-        return "not signed"
-    checked = f", {one['dkim']} says {one['checked_by']}" if one["dkim"] else ", nobody checked it"
-    return f"signed by {one['signed_by']}{checked}"
 
 
 def _leave(shared: Context, number: int, *, wait: bool, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import field
 from typing import Any, Literal
 
@@ -228,6 +228,17 @@ def senders(connection: sqlite3.Connection, cleanup_id: int, limit: int = -1) ->
         (cleanup_id, limit),
     )
     return [Sender(*row) for row in rows]
+
+
+def newest(connection: sqlite3.Connection, cleanup_id: int, senders: Collection[str]) -> list[tuple[str, int, bytes]]:
+    """(sender, message id, digest) of the newest message on the list from each of these senders."""
+    # The other columns are those of the row with the maximum: SQLite says so of a query with one max().
+    rows = connection.execute(
+        """SELECT sender, message_id, digest, max(coalesce(date, internaldate, 0)) FROM cleanup_items
+           WHERE cleanup_id = ? AND sender IN (SELECT value FROM json_each(?)) GROUP BY sender""",
+        (cleanup_id, json.dumps([*senders])),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def items(

@@ -60,8 +60,8 @@ def test_a_list_is_told_whole(mirrored: CommandLine) -> None:
         ("*star", 1, 1),
     ]
     assert shown["senders"] == [
-        {"sender": "news@shop.example", "messages": 2, "bytes": 2000, "excluded": 0},
-        {"sender": "info@club.example", "messages": 1, "bytes": 1000, "excluded": 0},
+        {"sender": "news@shop.example", "messages": 2, "bytes": 2000, "excluded": 0, "unsubscribe": None},
+        {"sender": "info@club.example", "messages": 1, "bytes": 1000, "excluded": 0, "unsubscribe": None},
     ]
     assert [each["id"] for each in shown["sample"]] == ["1", "3"]
     assert shown["items"][2] == {

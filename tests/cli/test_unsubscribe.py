@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from mailsync.cleanup import oneclick
 from mailsync.cli import terminal
-from mailsync.store import cleanup_decisions, consents
+from mailsync.store import candidates, cleanup_decisions, cleanup_drafts, consents
+from mailsync.store.cleanups import Folder, Item
 from mailsync.store.database import Store
 from tests.cli.conftest import CommandLine
 from tests.servers.https_server import HttpsServer
@@ -78,6 +81,35 @@ def test_who_can_be_left_by_which_evidence(cli: CommandLine, server: HttpsServer
     assert "signed by shop.example, pass says mx.home.example" in shown
     assert "it does not offer one click" in shown
     assert server.asked == []
+
+
+def test_a_proposal_tells_how_its_senders_are_left(cli: CommandLine, server: HttpsServer) -> None:
+    def propose(connection: sqlite3.Connection) -> None:
+        number = cleanup_drafts.draft(connection, "work", "newsletters", "Newsletters", ["archive"], time.time())
+        found = [one for one in candidates.rows(connection, [1, 2, 3, 5]) if one.digest is not None]
+        items = [
+            Item(
+                *(place, 0, one.id, one.uid, one.identifier, one.digest or b"", one.size, one.flags, one.keywords),
+                *(one.internaldate, one.date, one.sender, "", one.subject, 1.0, ()),
+            )
+            for place, one in enumerate(found)
+        ]
+        cleanup_drafts.add(connection, number, [Folder(0, 1, "INBOX", b"INBOX", "", 1, 9)], items)
+        cleanup_drafts.freeze(connection, number, [], time.time())
+
+    store = Store.open(cli.data)
+    store.write(propose).result()
+    store.close()
+    senders = {one["sender"]: one["unsubscribe"] for one in cli("cleanup", "show", "1", "--json").json["senders"]}
+    assert (senders["news@shop.example"]["message"], senders["news@shop.example"]["one_click"]) == ("2", True)
+    assert senders["news@shop.example"]["evidence"]["signed_by"] == "shop.example"
+    assert (senders["web@shop.example"]["one_click"], senders["web@shop.example"]["evidence"]["signed_by"]) == (
+        False,
+        None,
+    )
+    shown = cli("cleanup", "show", "1").out
+    assert "(signed by shop.example, pass says mx.home.example: mailsync cleanup unsubscribe 2)" in shown
+    assert shown.count("cleanup unsubscribe") == 1
 
 
 def test_a_list_is_left_by_one_request_and_that_is_on_record(cli: CommandLine, server: HttpsServer) -> None:
