@@ -19,9 +19,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from mailsync.errors import MailsyncError, NotFound, UsageError
 from mailsync.privacy import readonly
-from mailsync.record import record, replace
-from mailsync.store import audit, cleanup_decisions, cleanup_places, cleanups, consents, jobs, onestep
-from mailsync.store.cleanup_places import Place
+from mailsync.record import record
+from mailsync.store import audit, cleanup_decisions, cleanups, consents, jobs, onestep
 
 KIND = "undo"
 Ways: TypeAlias = dict[tuple[bytes | None, bytes | None], int]
@@ -52,10 +51,15 @@ class _Stand(NamedTuple):
     item: int
     run: int
     state: str
-    before: str | None
-    after: str | None
     was: str | None
     came: str | None
+
+
+_ENDS = """iif(j.state = 'begun', NULL, j.after), iif(j.state = 'begun' OR j.before IS NULL, NULL, json_set(j.before,
+    '$.uidvalidity', NULL, '$.uid', NULL, '$.copies', (
+        SELECT json_group_array(json_array(c.value ->> 0, NULL, NULL)) FROM json_each(j.before, '$.copies') c)))"""
+"""The ends of a row that takes back the row `j`: what has still to come to a place has no UID there. What was begun has
+none yet."""
 
 
 def plan(
@@ -98,7 +102,7 @@ def plan(
         len(items),
         _bytes(connection, cleanup_id, items),
         dict(Counter((_raw(each.came), _raw(each.was)) for each in stands)),
-        sum(each.before is None and each.state != "begun" for each in stands),
+        sum(each.was is None and each.state != "begun" for each in stands),
         _digest(connection, cleanup_id, again, items),
     )
 
@@ -112,8 +116,13 @@ def approve(connection: sqlite3.Connection, planned: Planned, at: float, *, type
         raise UsageError(
             "what leaves the server for good has to be typed", hint=f"type EXPUNGE {planned.expunges} to approve"
         )
-    now = plan(connection, planned.cleanup_id, at, again=planned.again)
-    if not set(planned.items) <= set(now.items):
+    backward = _backward(connection, planned.cleanup_id)
+    stands = {
+        each.item: each.run
+        for each in _stands(connection, planned.cleanup_id)
+        if (each.run in backward) == planned.again
+    }
+    if _going(connection, planned.cleanup_id) is not None or not stands.keys() >= set(planned.items):
         raise UsageError("something has changed since this was shown", hint="look at it again")
     facts: dict[str, Any] = {
         "cleanup": planned.cleanup_id,
@@ -130,11 +139,13 @@ def approve(connection: sqlite3.Connection, planned: Planned, at: float, *, type
            VALUES (?, 'undo', ?, ?, ?, ?) RETURNING id""",
         (planned.cleanup_id, planned.run, approver, planned.hash, at),
     ).fetchone()[0]
-    wanted = set(planned.items)
-    stands = [each for each in _stands(connection, planned.cleanup_id) if each.item in wanted]
-    rows = [(run, number, each.item, *_swapped(each)) for number, each in enumerate(stands)]
-    connection.executemany(
-        "INSERT INTO cleanup_journal (run_id, number, item, before, after) VALUES (?, ?, ?, ?, ?)", rows
+    connection.execute(
+        f"""INSERT INTO cleanup_journal (run_id, number, item, before, after)
+            SELECT ?1, row_number() OVER (ORDER BY i.folder, i.uid) - 1, j.item, {_ENDS}
+            FROM json_each(?2) s CROSS JOIN cleanup_journal j INDEXED BY cleanup_journal_by_item
+                ON j.item = s.value ->> 0 AND j.run_id = s.value ->> 1
+            CROSS JOIN cleanup_items i ON i.cleanup_id = ?3 AND i.number = j.item""",
+        (run, json.dumps([(item, stands[item]) for item in planned.items]), planned.cleanup_id),
     )
     job_id = jobs.insert(
         connection,
@@ -183,29 +194,33 @@ def unresolved(connection: sqlite3.Connection, run_id: int) -> list[int]:
 
 def resolve(connection: sqlite3.Connection, run_id: int, at: float) -> None:
     """Give the rows of a run that wait the ends that are known by now; what turns out to be as it was is let be."""
-    cleanup_id = connection.execute("SELECT cleanup_id FROM cleanup_runs WHERE id = ?", (run_id,)).fetchone()[0]
-    stands = {each.item: each for each in _stands(connection, cleanup_id, below=run_id)}
-    open_rows = connection.execute(
+    cleanup_id, undoes = connection.execute(
+        "SELECT cleanup_id, undoes FROM cleanup_runs WHERE id = ?", (run_id,)
+    ).fetchone()
+    rows = connection.execute(
         """SELECT number, item FROM cleanup_journal
            WHERE run_id = ? AND state = 'waiting' AND before IS NULL AND after IS NULL""",
         (run_id,),
     ).fetchall()
+    if not rows:
+        return
     backward = _backward(connection, cleanup_id)
-    again = run_id not in backward
-    known = [
-        (*_swapped(stands[item]), number)
-        for number, item in open_rows
-        if item in stands and (stands[item].run in backward) == again
-    ]
-    connection.executemany(
-        f"UPDATE cleanup_journal SET before = ?, after = ? WHERE run_id = {run_id:d} AND number = ?", known
-    )
-    unchanged = {row[0] for row in open_rows} - {one[2] for one in known}
-    connection.executemany(
-        f"""UPDATE cleanup_journal SET state = 'skipped', reason = 'nothing had been changed', at = {float(at)!r}
-            WHERE run_id = {run_id:d} AND number = ?""",
-        [(number,) for number in unchanged],
-    )
+    again = undoes in backward
+    runs = {each.item: each.run for each in _stands(connection, cleanup_id, below=run_id)}
+    for number, item in rows:
+        run = runs.get(item)
+        if run is not None and (run in backward) == again:
+            before, after = connection.execute(
+                f"SELECT {_ENDS} FROM cleanup_journal j WHERE j.run_id = ? AND j.item = ?", (run, item)
+            ).fetchone()
+            change = (before, after, "waiting", "", number)
+        else:
+            change = (None, None, "skipped", "nothing had been changed", number)
+        connection.execute(
+            f"""UPDATE cleanup_journal SET before = ?, after = ?, state = ?, reason = ?, at = {float(at)!r}
+                WHERE run_id = {run_id:d} AND number = ?""",
+            change,
+        )
 
 
 def settle(connection: sqlite3.Connection, cleanup_id: int) -> cleanups.State:
@@ -226,18 +241,16 @@ def settle(connection: sqlite3.Connection, cleanup_id: int) -> cleanups.State:
 
 
 def _stands(connection: sqlite3.Connection, cleanup_id: int, *, below: int | None = None) -> list[_Stand]:
-    """Where every item stands that runs (with an id `below` that one) had an effect on, by folder and UID."""
+    """Where every item stands that runs (with an id `below` that one) had an effect on."""
     # The other columns are those of the row with the maximum: SQLite says so of a query with one max().
     rows = onestep.rows(
         connection,
-        7,
-        """SELECT j.item, max(j.run_id), j.state, j.before, j.after, json_extract(j.before, '$.folder'),
-                  json_extract(j.after, '$.folder')
+        5,
+        """SELECT j.item, max(j.run_id), j.state, json_extract(j.before, '$.folder'), json_extract(j.after, '$.folder')
            FROM cleanup_journal j
            WHERE j.run_id IN (SELECT id FROM cleanup_runs WHERE cleanup_id = ?1 AND id < ?2)
              AND (j.state IN ('begun', 'done') OR j.step > 0)
-           GROUP BY j.item ORDER BY (SELECT folder FROM cleanup_items WHERE cleanup_id = ?1 AND number = j.item),
-                                    (SELECT uid FROM cleanup_items WHERE cleanup_id = ?1 AND number = j.item)""",
+           GROUP BY j.item ORDER BY j.item""",
         (cleanup_id, below if below is not None else 1 << 62),
     )
     return [_Stand(*row) for row in rows]
@@ -284,23 +297,8 @@ def _chosen(
     return {row[0] for row in rows if row[1] in ids or row[2].casefold() in addresses}
 
 
-def _swapped(stand: _Stand) -> tuple[str | None, str | None]:
-    """The two ends of a row that takes this one back. What was begun has none yet."""
-    if stand.state == "begun":
-        return None, None
-    return stand.after, cleanup_places.pack(_to_come(cleanup_places.unpack(stand.before)))
-
-
 def _raw(folder: str | None) -> bytes | None:
     return None if folder is None else folder.encode("latin-1")
-
-
-def _to_come(place: Place | None) -> Place | None:
-    """The place of what is not there yet."""
-    if place is None:
-        return None
-    copies = tuple(replace(copy, uidvalidity=None, uid=None) for copy in place.copies)
-    return replace(place, uidvalidity=None, uid=None, copies=copies)
 
 
 def _bytes(connection: sqlite3.Connection, cleanup_id: int, items: Collection[int]) -> int:

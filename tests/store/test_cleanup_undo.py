@@ -114,7 +114,7 @@ def test_in_part_then_the_rest_then_once_more(store: Store) -> None:
     first = rows(store, number)[0]
     assert first.before == replace(AFTER, uid=110)
     assert first.after == replace(BEFORE, uidvalidity=None, uid=None)
-    with pytest.raises(UsageError, match="is being carried out"):
+    with pytest.raises(UsageError, match="something has changed"):
         ask(store, cleanup_undo.approve, some, NOW)
     carried_out(store, number, moved)
     assert state(store, number) == "part_undone"
