@@ -30,7 +30,7 @@ from mailsync.record import record, replace
 from mailsync.store.cleanup_places import Copy, Place
 from mailsync.store.cleanup_runs import COPIED, PLACED, Result, Row, Target
 
-__all__ = ["Acting", "Going", "create", "select", "subscribe"]
+__all__ = ["Acting", "Going", "create", "select", "subscribe", "take_away"]
 MISSING = frozenset({"TRYCREATE", "NONEXISTENT"})
 
 
@@ -214,6 +214,13 @@ class Acting:
             await self._refused(pending, some)
         for one in some:
             one.done = not one.why
+
+
+async def take_away(session: Session, uids: UidSet) -> None:
+    """Messages of the open folder leave the server for good. CommandRefused where it will not."""
+    takes = [begin_store(session, uids, "+", ["\\Deleted"]), begin_expunge(session, uids)]
+    for pending in takes:
+        await session.ok(pending)
 
 
 def _uids(some: Sequence[Going]) -> UidSet:

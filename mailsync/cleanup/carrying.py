@@ -16,12 +16,14 @@ from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mailsync.cleanup import changes, recheck, recovery
+from mailsync.cleanup import changes, recheck
 from mailsync.cleanup.acting import Acting, Going, select
 from mailsync.cleanup.breaker import Stopped
-from mailsync.cleanup.changes import Change, Means
+from mailsync.cleanup.changes import Means
 from mailsync.cleanup.folders import Folders
-from mailsync.cleanup.recheck import Own, Shown
+from mailsync.cleanup.looking import BATCH, Looking, as_left, change_of, now, uid_of
+from mailsync.cleanup.recheck import Own
+from mailsync.cleanup.uncopying import uncopied
 from mailsync.config.actions import Action, parse
 from mailsync.errors import CommandRefused, Interrupted, MailsyncError, Unreachable
 from mailsync.imap import showing
@@ -33,7 +35,7 @@ from mailsync.imap.showing import Question
 from mailsync.imap.uidset import UidSet
 from mailsync.record import record, replace
 from mailsync.store import cleanup_runs
-from mailsync.store.cleanup_places import Copy, Place
+from mailsync.store.cleanup_places import Place
 from mailsync.store.cleanup_runs import COPIED, PLACED, Result, Row
 from mailsync.text import safe_text
 
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 
     from mailsync.cleanup.execution import Execution
 
-BATCH = 100
-"""Messages that are on their way at a time: so many have to be looked for after a kill."""
 SOME_GONE = "[EXPUNGEISSUED]"
 """How a server says (RFC 5530) that it has refused a command since some of its messages are gone."""
 
@@ -64,6 +64,7 @@ class Carrying:
     session: Session
     folders: Folders = field(init=False)
     acting: Acting = field(init=False)
+    looking: Looking = field(init=False)
     actions: tuple[Action, ...] = field(init=False)
     absent: dict[int, Row] = field(default_factory=dict, init=False)
     """Rows whose messages the server has not shown, by number."""
@@ -73,6 +74,7 @@ class Carrying:
         job = self.job
         self.folders = Folders(self.session, job.allowed, job.made)
         self.acting = Acting(self.session, self.folders.targets, self.folders.make, job.noted)
+        self.looking = Looking(job, self.session)
         self.actions = tuple(map(parse, job.run.actions)) if job.run.kind == "apply" else ()
 
     async def run(self) -> None:
@@ -84,8 +86,10 @@ class Carrying:
 
     async def _run(self) -> None:
         job = self.job
-        left = await job.store.aread(partial(cleanup_runs.places, run_id=job.run.id))
-        for (folder, validity), numbers in left.items():
+        places = await job.store.aread(partial(cleanup_runs.places, run_id=job.run.id))
+        if job.run.kind == "undo":
+            await uncopied(job, self.session)
+        for (folder, validity), numbers in places.items():
             if job.stopping():
                 raise Interrupted
             try:
@@ -118,7 +122,8 @@ class Carrying:
         job.measure(decode_name(folder), len(numbers), box.exists)
         if not why and not job.stop:
             why = await self._rounds(box, means, numbers)
-        await self._conclude(box, numbers)
+        await self.looking.conclude(box, await self._begun(numbers), self.absent.values())
+        self.absent.clear()
         if job.stop:
             raise Stopped(job.stop)
         if why:
@@ -143,15 +148,15 @@ class Carrying:
     async def _elsewhere(self, folder: bytes, numbers: array[int], *, gone: bool) -> None:
         """The folder is not the one of the list: no message is where it was."""
         job, rows = self.job, await self._rows(numbers)
-        begun = await self._traced([row for row in rows if row.state == "begun" and row.targets])
-        await self._settle_absent(begun)
-        rest = [row for row in rows if row.number not in {one.number for one in begun}]
+        begun = [row for row in rows if row.state == "begun"]
+        waiting = [row for row in rows if row.state == "waiting"]
+        await self.looking.settle_absent(await self.looking.traced(begun))
         if job.run.kind == "undo":
-            job.lost += rest
+            job.lost += waiting
         elif gone:
             why = f"the folder {_named(folder)} is not there any more"
-            await job.settle([Result(row.number, "skipped", row.before, row.before, why) for row in rest])
-        elif rest:
+            await job.settle([Result(row.number, "skipped", None, None, why) for row in waiting])
+        elif waiting:
             raise Stopped(f"{_named(folder)} has another UIDVALIDITY: its messages are not under the UIDs of the list")
 
     async def _means(self, box: Mailbox) -> Means:
@@ -173,21 +178,18 @@ class Carrying:
     async def _rounds(self, box: Mailbox, means: Means, numbers: array[int]) -> str:
         """All rows of the folder, and once more those of which the server has told nothing. Gives why a whole batch was
         refused, "" where none was."""
-        again = [row for row in await self._rows(numbers) if row.state == "begun" and self._left_traces(row)]
-        if again:
-            await self._traced(again)
+        sought = [row for row in await self._begun(numbers) if self.looking.left_traces(row)]
+        if sought:
+            await self.looking.traced(sought)
             box = await self._reopened(box)
         why = await self._round(box, means, numbers)
-        left = [number for number in numbers if number in self.job.unsure]
-        if left and not why and not self.job.stop:
-            why = await self._round(box, means, left)
+        again = [number for number in numbers if number in self.job.unsure]
+        if again and not why and not self.job.stop:
+            why = await self._round(box, means, again)
         return why
 
-    def _left_traces(self, row: Row) -> bool:
-        """What was begun may be in its folder and in another one."""
-        change = _change(row)
-        copied = change.move is not None and row.step < PLACED and not self.session.offers("MOVE")
-        return bool(row.targets) and (copied or (bool(change.copy) and row.step < COPIED))
+    async def _begun(self, numbers: Sequence[int]) -> list[Row]:
+        return [row for row in await self._rows(numbers) if row.state == "begun"]
 
     async def _round(self, box: Mailbox, means: Means, numbers: Sequence[int]) -> str:
         job, session = self.job, self.session
@@ -229,7 +231,7 @@ class Carrying:
     def _ask(self, batch: Loaded | None) -> Question | None:
         if batch is None:
             return None
-        return showing.begin_show(self.session, UidSet.from_uids(map(_uid, batch.rows)), recheck.items(self.session))
+        return showing.begin_show(self.session, UidSet.from_uids(map(uid_of, batch.rows)), recheck.items(self.session))
 
     async def _checked(self, box: Mailbox, means: Means, batch: Loaded, answers: dict[int, Fetch]) -> list[Going]:
         """Look at a batch once more, and note what is begun of it and what is left out."""
@@ -237,20 +239,20 @@ class Carrying:
         going: list[Going] = []
         results: list[Result] = []
         for row in batch.rows:
-            shown = recheck.read(answers.get(_uid(row)), self.session)
+            shown = recheck.read(answers.get(uid_of(row)), self.session)
             what, why = recheck.verdict(row, shown, own[row.number], job.judge)
             if shown is None:
                 self.absent[row.number] = row
                 continue
             job.checked += 1
             job.disagreeing += what == "other"
-            now = self._now(box, row, shown)
+            place = now(box, row, shown)
             if what != "go":
-                results.append(_left(row, now, why))
+                results.append(as_left(row, place, why))
                 continue
-            one = self._going(row, now, means)
+            one = self._going(row, place, means)
             if one.change.nothing and row.state == "waiting":
-                results.append(Result(row.number, "done", now, now, "it was so already"))
+                results.append(Result(row.number, "done", place, place, "it was so already"))
             else:
                 going.append(one)
         await self.folders.aim({folder for one in going for folder in one.change.folders})
@@ -260,24 +262,20 @@ class Carrying:
         await job.begin([one.row for one in going], results)
         return going
 
-    def _now(self, box: Mailbox, row: Row, shown: Shown) -> Place:
-        assert box.uidvalidity is not None
-        return recheck.now(row, shown, box.raw_name, box.uidvalidity, _uid(row))
-
-    def _going(self, row: Row, now: Place, means: Means) -> Going:
+    def _going(self, row: Row, place: Place, means: Means) -> Going:
         """What is to be done to a message. A row that was begun keeps its first `before`: that is what is undone."""
         if row.before is None:
-            change = changes.difference(now, changes.wanted(self.actions, now, means))
+            change = changes.difference(place, changes.wanted(self.actions, place, means))
         else:
-            change = _change(row)
-        before = row.before if row.state == "begun" and row.before is not None else now
-        after = changes.shifted(now, change)
+            change = change_of(row)
+        before = row.before if row.state == "begun" and row.before is not None else place
+        after = changes.shifted(place, change)
         if after is not None and row.after is not None and row.step >= COPIED:
             after = replace(after, copies=row.after.copies)
             change = replace(change, copy=())
         if after is not None and row.after is not None and row.step >= PLACED:
             after = replace(after, uidvalidity=row.after.uidvalidity, uid=row.after.uid)
-        return Going(row, _uid(row), change, before, after, row.step)
+        return Going(row, uid_of(row), change, before, after, row.step)
 
     async def _act(self, going: list[Going], coming: Loaded | None) -> Question | None:
         """Carry a batch out, and send the FETCH of the next behind it."""
@@ -289,105 +287,6 @@ class Carrying:
         job.unsure |= {one.row.number: one.why for one in going if not one.done}
         await job.settle([one.result for one in going])
         return asked[0]
-
-    # -- what nobody knows -------------------------------------------------------------------------------------
-
-    async def _conclude(self, box: Mailbox, numbers: Sequence[int]) -> None:
-        """Look what became of rows that were begun and have no result, and whether what was not shown is gone."""
-        job = self.job
-        begun = [row for row in await self._rows(numbers) if row.state == "begun"]
-        rows = {row.number: row for row in (*self.absent.values(), *begun)}
-        self.absent.clear()
-        seen: dict[int, Shown | None] = {}
-        for at in range(0, len(rows), BATCH):
-            seen |= await self._seen(list(rows.values())[at : at + BATCH])
-        sought = [row for row in begun if row.targets and (row.number not in seen or self._left_traces(row))]
-        rows |= {row.number: row for row in await self._traced(sought)}
-        results: list[Result] = []
-        for row in rows.values():
-            shown = seen.get(row.number)
-            if shown is not None:
-                why = job.unsure.get(row.number) or "it was stopped before anything was done"
-                results.append(_left(row, self._now(box, row, shown), why))
-            elif row.number in seen:
-                results.append(Result(row.number, "failed", row.before, row.before, "the server does not show it"))
-        await job.settle(results)
-        await self._settle_absent([row for row in rows.values() if row.number not in seen])
-
-    async def _seen(self, rows: Sequence[Row]) -> dict[int, Shown | None]:
-        """The messages that are in the open folder, by the number of the row; None for one that is not shown."""
-        session, uids = self.session, UidSet.from_uids(map(_uid, rows))
-        answers = await showing.shown(session, showing.begin_show(session, uids, recheck.items(session)))
-        shown = {row.number: recheck.read(answers.get(_uid(row)), session) for row in rows}
-        hidden = uids - UidSet.from_uids(_uid(row) for row in rows if shown[row.number] is not None)
-        there = await session.search(within=hidden) if hidden else hidden
-        return {row.number: shown[row.number] for row in rows if shown[row.number] is not None or _uid(row) in there}
-
-    async def _traced(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows, with what can be found of them in the folders that they were to go to."""
-        job = self.job
-        found = {row.number: row for row in rows}
-        for folder in dict.fromkeys(name for row in rows for name in _change(row).folders):
-            some = [row for row in found.values() if folder in _change(row).folders]
-            validity, uids = await recovery.find(self.session, job.store, job.run.id, folder, some)
-            found |= {
-                row.number: _placed(row, folder, validity, uids[row.number]) for row in some if row.number in uids
-            }
-        moved = [row for row in found.values() if row.step]
-        await job.settle([Result(row.number, "begun", row.before, row.after, "", row.step) for row in moved])
-        return list(found.values())
-
-    async def _settle_absent(self, rows: Sequence[Row]) -> None:
-        """Rows whose messages are not where they were: they have arrived, or somebody else has taken them."""
-        job = self.job
-        results: list[Result] = []
-        for row in rows:
-            begun = row.state == "begun" and row.before is not None
-            if begun and (row.step == PLACED or row.after is None):
-                results.append(Result(row.number, "done", row.before, row.after))
-            elif job.run.kind == "undo":
-                job.lost.append(replace(row, state="waiting"))
-                results.append(Result(row.number, "waiting", row.before, row.after))
-            else:
-                results.append(Result(row.number, "gone", row.before, None, "it is not there any more"))
-        await job.settle(results)
-
-
-def _uid(row: Row) -> int:
-    """Where a message is in the folder that its row is carried out in."""
-    uid = row.uid if row.before is None else row.before.uid
-    assert uid is not None
-    return uid
-
-
-def _change(row: Row) -> Change:
-    """What a row that has both ends is about."""
-    assert row.before is not None
-    return changes.difference(row.before, row.after)
-
-
-def _placed(row: Row, folder: bytes, uidvalidity: int | None, uid: int) -> Row:
-    """A row of which that was found."""
-    change, after = _change(row), row.after
-    assert after is not None
-    if folder in change.copy:
-        copies = tuple(Copy(folder, uidvalidity, uid) if one.folder == folder else one for one in after.copies)
-        return replace(row, after=replace(after, copies=copies), step=max(row.step, COPIED))
-    return replace(row, after=replace(after, uidvalidity=uidvalidity, uid=uid), step=PLACED)
-
-
-def _left(row: Row, now: Place, why: str) -> Result:
-    """A message that is left as it is now, perhaps in the middle of what was to be done."""
-    if row.state == "waiting" or row.before is None:
-        return Result(row.number, "skipped", now, now, why)
-    if row.step == PLACED:
-        return Result(row.number, "failed", row.before, None, f"it is in both folders: {why}")
-    place = changes.made(row.before, now, _change(row))
-    if row.step == COPIED and row.after is not None:
-        place = replace(place, copies=row.after.copies)
-    if place == row.before:
-        return Result(row.number, "failed", row.before, row.before, why)
-    return Result(row.number, "done", row.before, place, "" if place == row.after else f"in part only: {why}")
 
 
 def _names_folder(action: Action) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import field
 from functools import partial
 from typing import Any
@@ -20,8 +20,10 @@ from mailsync.cleanup import breaker
 from mailsync.cleanup.acting import Going
 from mailsync.cleanup.breaker import Stopped
 from mailsync.cleanup.carrying import Carrying
+from mailsync.cleanup.looking import Looking
 from mailsync.cleanup.recheck import Judge
 from mailsync.errors import Interrupted, MailsyncError, ProtocolError, Throttled, Unreachable
+from mailsync.imap.session import Session
 from mailsync.privacy.consent import EMAIL_READ, MAILBOX_ACCESS, MAILBOX_MODIFY
 from mailsync.record import record, replace
 from mailsync.store import audit, cleanup_runs, consents, jobs
@@ -82,16 +84,20 @@ class Execution:
         self.run = await self.permitted.awrite(self._begin_run)
         outcome = "ok"
         try:
-            await self.mirror.begin(asked=True)
-            await self._reconnecting()
+            await self._connected(lambda session: Carrying(self, session).run())
         except MailsyncError as error:
             outcome = type(error).__name__
             raise
         finally:
-            await self.mirror.end()
-            if not self.mirror.syncing:
-                await self.mirror.set_state(self.mirror.resting)
             await self.store.awrite(partial(self._end, outcome=outcome))
+
+    async def look_back(self) -> None:
+        """Learn what became of the rows of an earlier run that were begun; nothing is changed on the server.
+
+        `approved` gives that run. MailsyncError where it cannot be learned now.
+        """
+        self.run = await self.store.aread(self.approved)
+        await self._connected(lambda session: Looking(self, session).run())
 
     def _begin_run(self, connection: sqlite3.Connection) -> Run:
         run = self.approved(connection)
@@ -122,14 +128,25 @@ class Execution:
 
     # -- connections -------------------------------------------------------------------------------------------
 
-    async def _reconnecting(self) -> None:
+    async def _connected(self, work: Callable[[Session], Awaitable[None]]) -> None:
+        """Do it on a connection, and on another where that is lost."""
+        mirror = self.mirror
+        try:
+            await mirror.begin(asked=True)
+            await self._reconnecting(work)
+        finally:
+            await mirror.end()
+            if not mirror.syncing:
+                await mirror.set_state(mirror.resting)
+
+    async def _reconnecting(self, work: Callable[[Session], Awaitable[None]]) -> None:
         losses = 0
         while True:
             before = self._settled
             self.lost.clear()
             try:
                 async with self.mirror.pool.session() as session:
-                    await Carrying(self, session).run()
+                    await work(session)
                 return
             except (Unreachable, ProtocolError) as error:
                 if isinstance(error, Throttled):
