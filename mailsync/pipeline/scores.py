@@ -9,16 +9,14 @@ and from what the user does (`moving`) when it is asked for. The weights are tho
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from mailsync.pipeline import features as bits
 from mailsync.record import record
 
-if TYPE_CHECKING:
-    from mailsync.config.models import WeightsConfig
-
-VERSION = 1
-"""Of `settled`: a higher one has all computed anew."""
+Weights: TypeAlias = Mapping[str, float]
+"""`[triage.weights]` by name; a name that is not there weighs nothing."""
 TO, CC, NAMED, MINE, LISTED = (1 << bit for bit in range(5))
 """Bits of what is known of a document besides its features: how it is addressed to the user, that it is from the user,
 that its origin is a list."""
@@ -56,12 +54,11 @@ class Habits:
 @record(frozen=True)
 class Moving:
     """What of a message may be another the next time. `age` in days; `written` are messages from the user to its
-    author; `habits` None where nothing is to be learned."""
+    author; `habits` are None where nothing is to be learned."""
 
     flags: int
     age: float
-    inbox: bool = True
-    """It has not been put into the archive."""
+    archived: bool = False
     written: int = 0
     takes_part: bool = False
     """A message of its conversation is from the user, one before it."""
@@ -82,92 +79,95 @@ class Score:
     reasons: tuple[Reason, ...]
 
 
-def settled(noticed: int, known: int, weights: WeightsConfig) -> list[Reason]:
-    """The reasons in a message itself: `noticed` of `features`, `known` of TO, CC, NAMED."""
-    found: list[Reason] = []
+class _Reasons:
+    """Those found so far, each with the share of its weight that holds."""
 
-    def add(name: str, text: str, weight: float) -> None:
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.found: list[Reason] = []
+
+    def add(self, name: str, text: str, share: float = 1.0) -> None:
+        weight = self.weights.get(name, 0.0) * share
         if weight:
-            found.append(Reason(name, text, weight))
+            self.found.append(Reason(name, text, weight))
 
+
+def settled(noticed: int, known: int, weights: Weights) -> list[Reason]:
+    """The reasons in a message itself: `noticed` of `features`, `known` of TO, CC, NAMED."""
+    reasons = _Reasons(weights)
+    add = reasons.add
     if known & TO:
-        add("to", "addressed to you", weights.to)
+        add("to", "addressed to you")
     elif known & CC:
-        add("cc", "you are in Cc", weights.cc)
+        add("cc", "you are in Cc")
     if known & NAMED:
-        add("name", "it calls you by name", weights.name)
-    personal = not noticed & (bits.BULK | bits.AUTOMATIC) or (
-        noticed & bits.LIST and noticed & bits.REPLY and known & (TO | CC | NAMED)
-    )
-    if personal:
+        add("name", "it calls you by name")
+    discussed = noticed & bits.LIST and noticed & bits.REPLY and known & (TO | CC | NAMED)
+    if discussed or not noticed & (bits.BULK | bits.AUTOMATIC):
         if noticed & bits.QUESTION:
-            add("question", "it asks something", weights.question)
+            add("question", "it asks something")
         if noticed & bits.DEADLINE:
-            add("deadline", "it speaks of a deadline", weights.deadline)
+            add("deadline", "it speaks of a deadline")
         if noticed & bits.URGENT:
-            add("urgent", "its sender calls it urgent", weights.urgent)
+            add("urgent", "its sender calls it urgent")
         if noticed & bits.CALENDAR:
-            add("calendar", "an invitation, or an answer to one", weights.calendar)
+            add("calendar", "an invitation, or an answer to one")
     for bit, text in _IMPORTANT:
         if noticed & bit:
-            add("important", text, weights.important)
+            add("important", text)
             break
     if noticed & bits.LIST:
-        add("list", "it came by a mailing list", weights.list)
+        add("list", "it came by a mailing list")
     if noticed & bits.BULK:
-        add("bulk", "it was sent in bulk", weights.bulk)
+        add("bulk", "it was sent in bulk")
     if noticed & bits.AUTOMATIC:
-        add("automatic", "a program wrote it", weights.automatic)
+        add("automatic", "a program wrote it")
     if noticed & bits.PROMOTION:
-        add("promotion", "an offer", weights.promotion)
+        add("promotion", "an offer")
     if noticed & bits.NOTIFICATION:
-        add("notification", "a notification", weights.notification)
+        add("notification", "a notification")
     if noticed & bits.MANY:
-        add("many", f"it went to more than {bits.RECIPIENTS} people", weights.many)
-    return found
+        add("many", f"it went to more than {bits.RECIPIENTS} people")
+    return reasons.found
 
 
-def moving(now: Moving, weights: WeightsConfig) -> list[Reason]:
+def moving(now: Moving, weights: Weights) -> list[Reason]:
     """The other reasons."""
-    found: list[Reason] = []
-
-    def add(name: str, text: str, weight: float) -> None:
-        if weight:
-            found.append(Reason(name, text, weight))
-
+    reasons = _Reasons(weights)
+    add = reasons.add
     if not now.flags & SEEN:
-        add("unread", "unread", weights.unread)
+        add("unread", "unread")
     if now.flags & FLAGGED:
-        add("flagged", "you flagged it", weights.flagged)
+        add("flagged", "you flagged it")
     if now.flags & ANSWERED or now.answered:
-        add("answered", "you answered it already", weights.answered)
+        add("answered", "you answered it already")
     if now.takes_part:
-        add("conversation", "it answers in a conversation of yours", weights.conversation)
+        add("conversation", "you wrote before it in its conversation")
+    if now.archived:
+        add("archived", "it is in the archive")
     if now.written:
         times = "once" if now.written == 1 else f"{now.written:,} times"
-        add("known", f"you have written to them {times}", weights.known * now.written / (now.written + 1))
-    if not now.inbox:
-        add("archived", "it is in the archive", weights.archived)
+        add("known", f"you have written to them {times}", now.written / (now.written + 1))
     habits = now.habits
     if habits is not None and habits.messages >= LEARNED:
         of = habits.messages
-        for name, count, weight, did in (
-            ("answers", habits.answered, weights.answers, "you answer"),
-            ("ignores", habits.ignored, weights.ignores, "you put away unread"),
-        ):
-            if count:
-                add(name, f"{did} {_share(count, of)} of theirs ({count} of {of})", weight * count / (of + 2))
-    add("age", _aged(now.age), age_points(now.age, weights))
-    return found
+        if habits.answered:
+            told = f"you answer {_share(habits.answered, of)} of theirs ({habits.answered} of {of})"
+            add("answers", told, habits.answered / (of + 2))
+        if habits.ignored:
+            told = f"you put {_share(habits.ignored, of)} of theirs away unread ({habits.ignored} of {of})"
+            add("ignores", told, habits.ignored / (of + 2))
+    add("age", _aged(now.age), age_share(now.age))
+    return reasons.found
 
 
 def _share(count: int, of: int) -> str:
     return "all" if count == of else "most" if 2 * count > of else "some" if 4 * count > of else "few"
 
 
-def age_points(days: float, weights: WeightsConfig) -> float:
-    """The weight of an age: that of `age` for each doubling of a day."""
-    return weights.age * math.log2(1 + max(days, 0.0))
+def age_share(days: float) -> float:
+    """How often a day doubles to that age."""
+    return math.log2(1 + max(days, 0.0))
 
 
 def _aged(days: float) -> str:
@@ -178,41 +178,37 @@ def _aged(days: float) -> str:
     return "less than a day old"
 
 
-def points(reasons: list[Reason]) -> float:
+def points(reasons: Sequence[Reason]) -> float:
     """What reasons come to together, in whatever order."""
     return math.fsum(reason.weight for reason in reasons)
 
 
-def most_moving(weights: WeightsConfig) -> float:
-    """The most points that `moving` gives beside the age."""
-    given = (
-        weights.unread,
-        weights.flagged,
-        weights.answered,
-        weights.conversation,
-        weights.known,
-        weights.archived,
-        weights.answers,
-        weights.ignores,
-    )
-    return math.fsum(max(weight, 0.0) for weight in given)
-
-
-def score(reasons: list[Reason], weights: WeightsConfig) -> Score:
+def score(reasons: Sequence[Reason], weights: Weights) -> Score:
     """What all reasons of a message come to."""
     total = points(reasons)
     said = math.fsum(abs(reason.weight) for reason in reasons)
-    known = [
-        Reason(one.name, one.text, round(one.weight, 2)) for one in sorted(reasons, key=lambda one: -abs(one.weight))
-    ]
+    told = [Reason(one.name, one.text, round(one.weight, 2)) for one in sorted(reasons, key=_least_said)]
     return Score(
-        round(_logistic(weights.base + total), 4),
-        round(abs(total) / (said + 1), 4),
-        tuple(one for one in known if one.weight),
+        round(_logistic(weights.get("base", 0.0) + total), 2),
+        round(abs(total) / (said + 1), 2),
+        tuple(one for one in told if one.weight),
     )
+
+
+def points_for(score: float, weights: Weights) -> float:
+    """What reasons have to come to together for a score, as it is rounded, of that or more."""
+    least = score - 0.005
+    if least <= 0:
+        return -math.inf
+    return math.log(least / (1 - least)) - weights.get("base", 0.0)
+
+
+def _least_said(reason: Reason) -> tuple[float, str]:
+    return -abs(reason.weight), reason.name
 
 
 def _logistic(value: float) -> float:
     if value < 0:
-        return math.exp(max(value, -700.0)) / (1 + math.exp(max(value, -700.0)))
+        power = math.exp(max(value, -700.0))
+        return power / (1 + power)
     return 1 / (1 + math.exp(-value))
