@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mailsync.privacy import readonly
 from mailsync.store.job_kinds import CHANGING, KINDS, SYNCS
 from mailsync.store.jobs import Event, Job
 from mailsync.tui import rates, states, wording
@@ -32,8 +33,11 @@ def look(job: Job) -> states.Look:
 
 
 def repeatable(job: Job) -> bool:
-    """Whether it can be put into the queue again: not what a command does itself."""
-    return job.status in ("failed", "cancelled") and job.kind in KINDS and not KINDS[job.kind].here
+    """Whether it can be put into the queue again: not what a command does itself, nor with `--read-only` a change."""
+    kind = KINDS.get(job.kind)
+    if kind is None or kind.here or (kind.changes and readonly.forbidden()):
+        return False
+    return job.status in ("failed", "cancelled")
 
 
 def name(kind: str) -> str:
@@ -54,13 +58,12 @@ def done(job: Job) -> str:
     return wording.messages(job.processed) if job.processed else ""
 
 
-def before(job: Job, queue: Sequence[Job]) -> Job | None:
-    """The job of `queue` that one which waits cannot run beside: it changes, or syncs, the same account."""
-    if job.status != "pending":
-        return None
+def before(job: Job, running: Sequence[Job]) -> Job | None:
+    """The running job that one which waits cannot run beside: it changes, or syncs, the same account."""
     beside = next((kinds for kinds in (CHANGING, SYNCS) if job.kind in kinds), ())
-    same = (one for one in queue if one.status == "running" and one.kind in beside and one.account == job.account)
-    return next(same, None)
+    if job.status != "pending" or not beside:
+        return None
+    return next((one for one in running if one.kind in beside and one.account == job.account), None)
 
 
 def age(job: Job, now: float) -> str:

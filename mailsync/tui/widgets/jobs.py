@@ -35,20 +35,23 @@ class JobList(RowList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._jobs: Sequence[Job] = ()
+        self._at_work: Sequence[Job] = ()
         self._now = 0.0
 
     def show(self, jobs: Sequence[Job], now: float) -> None:
         """Show these, in this order."""
         here = self.selected if self.cursor else None
         self._jobs, self._now = jobs, now
+        self._at_work = [job for job in jobs if job.status == "running"]
         self.set_rows(len(jobs))
         if here is not None:
             self.cursor = next((number for number, job in enumerate(jobs) if job.id == here.id), self.cursor)
 
     def pass_time(self, now: float) -> None:
         """Only the ages of the jobs are others."""
-        self._now = now
-        self.touch()
+        if int(now) != int(self._now):
+            self._now = now
+            self.touch()
 
     @property
     def selected(self) -> Job | None:
@@ -68,17 +71,17 @@ class JobList(RowList):
                 case "account":
                     line.add(job.account or "", "plain", cells)
                 case "news":
-                    _news(line, job, self._jobs, cells)
+                    _news(line, job, self._at_work, cells)
                 case "age":
                     line.add(age(job, self._now), "muted", cells, "right")
         return [line.strip(width)]
 
 
-def _news(line: Line, job: Job, queue: Sequence[Job], cells: int) -> None:
+def _news(line: Line, job: Job, running: Sequence[Job], cells: int) -> None:
     """How far a job is; of one that failed, why; of one that waits, for what."""
     if job.error:
         line.add(job.error, "plain" if job.finished_at else "warning", cells)
-    elif (first := before(job, queue)) is not None:
+    elif (first := before(job, running)) is not None:
         line.add(f"after job {first.id}", "muted", cells)
     elif job.total and job.status == "running":
         bar = rates.bar(job.processed, job.total, max(4, min(BAR, cells - 6)))
