@@ -16,6 +16,7 @@ from mailsync.errors import NotFound, UsageError
 if TYPE_CHECKING:
     import sqlite3
 
+    from mailsync.store.cleanups import Cleanup
     from mailsync.store.jobs import Job
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ app = typer.Typer(
 )
 _LARGEST_ID = 2**63 - 1
 _PAGE = 1000
+_REASONS = 10
+"""Reasons that are told; the document has all."""
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A clean-up, as `cleanup list` numbers it.")]
 
@@ -89,6 +92,8 @@ def show(
     for line in cleanup_documents.lines(told):
         output.say(line)
     output.say(f"  state: {told['state'].replace('_', ' ')}")
+    for one in told["reasons"][:_REASONS]:
+        output.say(f"  {one['messages']:,} {cleanup_documents.SAID[one['state']]}: {one['reason']}")
     for run in told["runs"]:
         became = ", ".join(
             f"{count:,} {cleanup_documents.SAID[state]}" for state, count in run["results"].items() if count
@@ -252,9 +257,10 @@ def carry_out(
         store.write(insert, durable=True).result()
     with store.read() as connection:
         one = cleanups.get(connection, number, time.time())
-    failed = job is not None and job.status != "completed"
+        why = cleanups.reasons(connection, one.run.id) if one.run else []
+    error, hint, code = _failure(one, why, job) if job is not None else (None, None, 0)
     if as_json:
-        told = {"ok": not failed, "job": str(job_id), "error": job.error if job else None}
+        told = {"ok": not code, "job": str(job_id), "error": error, "reasons": cleanup_documents.reasons(why)}
         output.emit(cleanup_documents.document(one) | told)
     elif job is None:
         output.say(f"approved: job {job_id} carries it out")
@@ -262,14 +268,27 @@ def carry_out(
     else:
         assert one.run is not None
         output.say(f"{one.title}: {cleanup_documents.progress(one.run)}")
+        for state, reason, count in why[:_REASONS]:
+            output.note(f"  {count:,} {cleanup_documents.SAID[state]}: {reason}")
         output.note(
             f"hint: mailsync cleanup show {number} --all tells of each message, cleanup undo {number} takes it back"
         )
-    if job is not None and failed:
-        output.note(f"error: {job.error or job.status}")
-        if job.error_hint:
-            output.note(f"hint: {job.error_hint}")
-        raise typer.Exit(int((job.result or {}).get("exit_code", 1)))
+    if code:
+        output.note(f"error: {error}")
+        if hint:
+            output.note(f"hint: {hint}")
+        raise typer.Exit(code)
+
+
+def _failure(one: Cleanup, why: list[tuple[str, str, int]], job: Job) -> tuple[str | None, str | None, int]:
+    """What did not go as approved, what to try, and the exit code; 0 where all went well."""
+    if job.status != "completed":
+        return job.error or f"the job was {job.status}", job.error_hint, int((job.result or {}).get("exit_code", 1))
+    failed = one.run.counts.get("failed", 0) if one.run else 0
+    if not failed:
+        return None, None, 0
+    reason = next((f" ({reason})" for state, reason, _ in why if state == "failed"), "")
+    return f"{output.count(failed, 'message')} failed{reason}", None, 1
 
 
 def _agreed(told: dict[str, Any], typed: str, *, large: bool) -> tuple[bool, str]:
@@ -311,4 +330,4 @@ def _told(shared: Context, connection: sqlite3.Connection, number: int) -> dict[
         cleanups.runs(connection, number),
         approval.excess(connection, shared.config, number, time.time()) if one.state == "proposed" else [],
         leaving.by_sender(connection, number, most),
-    )
+    ) | {"reasons": cleanup_documents.reasons(cleanups.reasons(connection, one.run.id) if one.run else [])}

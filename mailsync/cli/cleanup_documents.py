@@ -136,6 +136,11 @@ def proof(evidence: dict[str, Any]) -> str:
     return f"signed by {evidence['signed_by']}{checked}"
 
 
+def reasons(found: Iterable[tuple[str, str, int]]) -> list[dict[str, Any]]:
+    """Why messages of the last run are what they are."""
+    return [{"state": state, "reason": reason, "messages": count} for state, reason, count in found]
+
+
 def item(one: Item, places: dict[int, Folder]) -> dict[str, Any]:
     """A message of a list."""
     place = places[one.folder]

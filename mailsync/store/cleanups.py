@@ -198,6 +198,16 @@ def runs(connection: sqlite3.Connection, cleanup_id: int) -> list[Run]:
     return [Run(*values) for values in every]
 
 
+def reasons(connection: sqlite3.Connection, run_id: int) -> list[tuple[str, str, int]]:
+    """Why messages of a run are what they are, those with the most first: (state, reason, messages)."""
+    rows = connection.execute(
+        """SELECT state, reason, count(*) FROM cleanup_journal WHERE run_id = ? AND reason <> ''
+           GROUP BY state, reason ORDER BY 3 DESC, reason""",
+        (run_id,),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def folders_of(connection: sqlite3.Connection, cleanup_id: int) -> list[Folder]:
     """The folders of a list."""
     rows = connection.execute(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from mailsync.cleanup import oneclick
 from mailsync.cli import terminal
-from mailsync.store import candidates, cleanup_decisions, cleanup_drafts, consents
-from mailsync.store.cleanups import Folder, Item
+from mailsync.store import cleanup_decisions, consents
 from mailsync.store.database import Store
 from tests.cli.conftest import CommandLine
+from tests.cli.proposals import propose
 from tests.servers.https_server import HttpsServer
 from tests.store.filled import Letter, fill
 
@@ -54,7 +52,8 @@ def server(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpsS
             ],
         )
         store.write(lambda c: consents.grant(c, "work", cleanup_decisions.SCOPES, 1.0)).result()
-        store.write(lambda c: c.execute("UPDATE folders SET special_use = '\\Junk' WHERE name = 'Junk'")).result()
+        junk = "UPDATE folders SET uidvalidity = 7, special_use = iif(name = 'Junk', '\\Junk', '')"
+        store.write(lambda c: c.execute(junk)).result()
         store.close()
         yield one
 
@@ -84,22 +83,7 @@ def test_who_can_be_left_by_which_evidence(cli: CommandLine, server: HttpsServer
 
 
 def test_a_proposal_tells_how_its_senders_are_left(cli: CommandLine, server: HttpsServer) -> None:
-    def propose(connection: sqlite3.Connection) -> None:
-        number = cleanup_drafts.draft(connection, "work", "newsletters", "Newsletters", ["archive"], time.time())
-        found = [one for one in candidates.rows(connection, [1, 2, 3, 5]) if one.digest is not None]
-        items = [
-            Item(
-                *(place, 0, one.id, one.uid, one.identifier, one.digest or b"", one.size, one.flags, one.keywords),
-                *(one.internaldate, one.date, one.sender, "", one.subject, 1.0, ()),
-            )
-            for place, one in enumerate(found)
-        ]
-        cleanup_drafts.add(connection, number, [Folder(0, 1, "INBOX", b"INBOX", "", 1, 9)], items)
-        cleanup_drafts.freeze(connection, number, [], time.time())
-
-    store = Store.open(cli.data)
-    store.write(propose).result()
-    store.close()
+    propose(cli.data, [1, 2, 3, 5])
     senders = {one["sender"]: one["unsubscribe"] for one in cli("cleanup", "show", "1", "--json").json["senders"]}
     assert (senders["news@shop.example"]["message"], senders["news@shop.example"]["one_click"]) == ("2", True)
     assert senders["news@shop.example"]["evidence"]["signed_by"] == "shop.example"
