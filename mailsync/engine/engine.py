@@ -183,7 +183,7 @@ class Engine:
         handlers = Handlers(store, mirrors, self._config, self._now, self.reload)
         worker = Worker(StoreQueue(store, self._now), handlers.table())
         pipeline = self._pipeline = Pipeline(
-            store, self._now, lambda: worker.busy, stays=self._with_schedules, indexes=self._indexes
+            store, self._config, self._now, lambda: worker.busy, stays=self._with_schedules, indexes=self._indexes
         )
 
         def tell() -> None:

@@ -1,10 +1,10 @@
 """Runs the stages of the pipeline beside the mirror, which comes first.
 
-      a commit -> envelopes, until none is left -> the index, a batch -> again, until nothing is left -> wait
+      a commit -> envelopes, until none is left -> the index, a batch, and scores -> again, until none is left -> wait
 
 An engine that stays gives the index one worker of low priority, short transactions and rests in between. One that
 serves a single command leaves all of it for the end: the envelopes are made before it stops, and the index at the same
-time where that is asked for, by all cores.
+time where that is asked for, by all cores, and then the scores.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING
 from mailsync.errors import MailsyncError
 from mailsync.pipeline import versions
 from mailsync.pipeline.runner import Runner
+from mailsync.pipeline.terms import terms
 from mailsync.privacy.log import get_logger
-from mailsync.store import documents, quarantine
+from mailsync.store import documents, quarantine, scores
 from mailsync.store.database import Store
 
 if TYPE_CHECKING:
+    from mailsync.config.models import Config
     from mailsync.pipeline.indexer import Indexer
+    from mailsync.pipeline.scorer import Scorer
 
 PACE_SECONDS = 0.25
 """Between two pages while a job runs: 2,000 envelopes a second."""
@@ -52,9 +55,17 @@ class Pipeline:
     """
 
     def __init__(
-        self, store: Store, now: Callable[[], float], busy: Callable[[], bool], *, stays: bool, indexes: bool
+        self,
+        store: Store,
+        config: Config,
+        now: Callable[[], float],
+        busy: Callable[[], bool],
+        *,
+        stays: bool,
+        indexes: bool,
     ) -> None:
         self._store = store
+        self._config = config
         self._now = now
         self._busy = busy
         self._stays = stays
@@ -64,6 +75,7 @@ class Pipeline:
         self._drained = False
         self._wanted: threading.Event | None = None
         self._indexer: Indexer | None = None
+        self._scorer: Scorer | None = None
         self._resumes = 0.0
         """When the index may go on, on the monotonic clock."""
 
@@ -138,7 +150,7 @@ class Pipeline:
         try:
             while not self._stopping:
                 complete = envelopes.done()
-                if not await asyncio.to_thread(self._step):
+                if not await asyncio.to_thread(self._step) and not (complete and await asyncio.to_thread(self._score)):
                     if complete:
                         break
                     await asyncio.wait({envelopes}, timeout=BEHIND_SECONDS)
@@ -151,12 +163,13 @@ class Pipeline:
         if self._stopping or time.monotonic() < self._resumes:
             return False
         started = time.monotonic()
-        more = await asyncio.to_thread(self._step)
-        if more:
+        indexed = await asyncio.to_thread(self._step)
+        scored = await asyncio.to_thread(self._score)
+        if indexed or scored:
             await asyncio.sleep(BUSY_SECONDS if self._busy() else max(REST_SECONDS, time.monotonic() - started))
-        elif self._indexer is not None:
+        if not indexed and self._indexer is not None:
             await asyncio.to_thread(self._indexer.close)
-        return more
+        return indexed or scored
 
     def _step(self) -> bool:
         if self._indexer is None:
@@ -165,6 +178,16 @@ class Pipeline:
                     return False
             self._indexer = self._made()
         return bool(self._indexer.step())
+
+    def _score(self) -> bool:
+        if self._scorer is None:
+            with self._store.read() as connection:
+                if not scores.is_work(connection, terms(self._config).stamp):
+                    return False
+            from mailsync.pipeline.scorer import Scorer
+
+            self._scorer = Scorer(self._store, self._config, gentle=self._stays)
+        return bool(self._scorer.step())
 
     def _made(self) -> Indexer:
         from mailsync.pipeline.indexer import Indexer  # most syncs find nothing new

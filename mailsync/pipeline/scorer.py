@@ -43,14 +43,15 @@ class Scorer:
         self._weights = self._terms.weights
 
     def step(self) -> int:
-        """Score the next documents; how many that were, 0 when none is left."""
+        """Do the next of what is to be done; 0 when that is nothing."""
         with self._store.read() as connection:
             if not table.is_work(connection, self._terms.stamp):
                 return 0
             known = table.terms(connection)
         if known is None or known.stamp != self._terms.stamp:
             self._store.write(partial(table.begin, wanted=self._terms)).result()
-        correspondents.catch_up(self._store, self._me)
+        if count := correspondents.step(self._store, self._me):
+            return count
         with self._store.read() as connection:
             waiting = table.waiting(connection, self._size)
             texts = documents.texts(connection, [one.id for one in waiting])
