@@ -1,14 +1,13 @@
 """Where the messages of an undo are, when folders are not what they were: renamed, gone, or under a new UIDVALIDITY.
 
 A folder that was renamed keeps its UIDs, and the mirror knows its name. Under another UIDVALIDITY messages are found as
-a restore finds them: by Message-ID or date, and by their bytes. What is found nowhere is given back.
+a restore finds them: by Message-ID or date, and by their bytes. What is found nowhere has no UID then.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import field
 from functools import partial
 
 from mailsync.imap.session import Session
@@ -28,10 +27,8 @@ class Locating:
     mirror: AccountMirror
     run_id: int
     resync: Callable[[], Awaitable[None]]
-    lost: list[Row] = field(default_factory=list, init=False)
-    """Those that are nowhere on the server."""
 
-    async def run(self, session: Session) -> list[Row]:
+    async def run(self, session: Session) -> None:
         store = self.mirror.store
         rows = await self._waiting()
         listed = {one.entry.raw_name for one in await session.list_folders(status=False)}
@@ -45,13 +42,10 @@ class Locating:
             rows = await self._waiting()
         by_folder: dict[bytes, list[Row]] = defaultdict(list)
         for row in rows:
-            if row.before is None or row.before.folder not in listed:
-                self.lost.append(row)
-            else:
+            if row.before is not None and row.before.folder in listed:
                 by_folder[row.before.folder].append(row)
         for folder, inside in by_folder.items():
             await self._folder(session, folder, inside)
-        return self.lost
 
     async def _waiting(self) -> list[Row]:
         read = partial(cleanup_runs.rows, run_id=self.run_id, states=("waiting",), limit=-1)
@@ -67,13 +61,14 @@ class Locating:
         items = [_item(row) for row in strays]
         store, account_id = self.mirror.store, self.mirror.account_id
         found = await present.find(session, store, account_id, box, items, taken)
-        moved = [
+        known = [
             replace(row, before=replace(row.before, uidvalidity=box.uidvalidity, uid=found[row.number]))
+            if row.number in found
+            else replace(row, before=replace(row.before, uidvalidity=None, uid=None))
             for row in strays
-            if row.number in found and row.before is not None
+            if row.before is not None
         ]
-        await store.awrite(partial(cleanup_returns.place, run_id=self.run_id, rows=moved))
-        self.lost += [row for row in strays if row.number not in found]
+        await store.awrite(partial(cleanup_returns.place, run_id=self.run_id, rows=known))
 
 
 def _item(row: Row) -> Item:

@@ -31,7 +31,8 @@ class Reappending:
     run: Run
     job_id: int
     stopping: Callable[[], bool]
-    failed: int = field(default=0, init=False)
+    settled: int = field(default=0, init=False)
+    """Messages that have a result."""
 
     async def resume(self) -> None:
         """Come to the end of lists that were begun before a kill. Raises MailsyncError for what concerns all."""
@@ -82,4 +83,5 @@ class Reappending:
 
     async def _settle(self, results: Sequence[Result]) -> None:
         at = self.mirror.now()
+        self.settled += len(results)
         await self.mirror.store.awrite(partial(cleanup_runs.settle, run_id=self.run.id, results=results, at=at))

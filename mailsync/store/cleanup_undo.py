@@ -20,7 +20,8 @@ from typing import Any, NamedTuple, TypeAlias
 from mailsync.errors import MailsyncError, NotFound, UsageError
 from mailsync.privacy import readonly
 from mailsync.record import record
-from mailsync.store import audit, cleanup_decisions, cleanups, consents, jobs, onestep
+from mailsync.store import audit, cleanup_decisions, cleanup_runs, cleanups, consents, jobs, onestep
+from mailsync.store.cleanup_runs import Run
 
 KIND = "undo"
 Ways: TypeAlias = dict[tuple[bytes | None, bytes | None], int]
@@ -162,21 +163,19 @@ def approve(connection: sqlite3.Connection, planned: Planned, at: float, *, type
     return int(job_id)
 
 
-def require(connection: sqlite3.Connection, run_id: int, account: str, digest: str) -> int:
-    """MailsyncError unless this run takes back what somebody approved of; the id of its clean-up."""
-    row = connection.execute(
-        """SELECT r.cleanup_id, r.hash, r.approved_by, a.name, r.undoes FROM cleanup_runs r
-           JOIN cleanups c ON c.id = r.cleanup_id JOIN accounts a ON a.id = c.account_id
-           WHERE r.id = ? AND r.kind = 'undo'""",
-        (run_id,),
-    ).fetchone()
-    if row is None or row[3] != account or not row[2]:
-        raise MailsyncError("nobody has approved of this undo", hint="run mailsync cleanup undo again")
-    items = [one[0] for one in connection.execute("SELECT item FROM cleanup_journal WHERE run_id = ?", (run_id,))]
-    again = row[4] in _backward(connection, row[0])
-    if not digest == row[1] == _digest(connection, row[0], again, items):
-        raise MailsyncError("the list is not the one that was approved", hint="run mailsync cleanup undo again")
-    return int(row[0])
+def require(connection: sqlite3.Connection, run_id: int, account: str, digest: str) -> Run:
+    """A run that takes back what others did, if it is of this account and about the very messages that somebody has
+    approved of. MailsyncError where it is not."""
+    run = cleanup_runs.get(connection, run_id)
+    if run.kind != "undo" or run.account != account or not run.approved_by:
+        raise MailsyncError("nobody has approved of this undo", hint=f"run: mailsync cleanup undo {run.cleanup_id}")
+    items = onestep.column(connection, "SELECT item FROM cleanup_journal WHERE run_id = ?", (run_id,))
+    again = run.undoes in _backward(connection, run.cleanup_id)
+    if not digest == run.hash == _digest(connection, run.cleanup_id, again, items) or len(set(items)) < len(items):
+        raise MailsyncError(
+            "the list is not the one that was approved", hint=f"run: mailsync cleanup undo {run.cleanup_id}"
+        )
+    return run
 
 
 def unresolved(connection: sqlite3.Connection, run_id: int) -> list[int]:
@@ -223,8 +222,9 @@ def resolve(connection: sqlite3.Connection, run_id: int, at: float) -> None:
         )
 
 
-def settle(connection: sqlite3.Connection, cleanup_id: int) -> cleanups.State:
-    """The state of a clean-up by where its items stand, now that no run of it goes on."""
+def settle(connection: sqlite3.Connection, run_id: int) -> cleanups.State:
+    """The state of the clean-up that a run belongs to by where its items stand, now that no run of it goes on."""
+    cleanup_id = cleanup_runs.get(connection, run_id).cleanup_id
     backward = _backward(connection, cleanup_id)
     stands = _stands(connection, cleanup_id)
     taken_back = sum(each.run in backward for each in stands)

@@ -70,7 +70,7 @@ def carried_out(
         cleanup_runs.settle(connection, run.id, results, NOW)
         cleanup_runs.finish(connection, run.id, NOW, stopped)
         if run.kind == "undo":
-            cleanup_undo.settle(connection, cleanup_id)
+            cleanup_undo.settle(connection, run.id)
         jobs.finish(connection, run.job_id, "completed", NOW)
 
     store.write(write).result()
@@ -164,7 +164,7 @@ def test_what_had_no_effect_is_not_undone_and_what_was_begun_is_found_out_first(
 
     def resolved(connection: sqlite3.Connection) -> list[int]:
         apply, undo = cleanups.runs(connection, number)
-        assert cleanup_undo.require(connection, undo.id, "work", planned.hash) == number
+        assert cleanup_undo.require(connection, undo.id, "work", planned.hash).cleanup_id == number
         unknown = cleanup_undo.unresolved(connection, undo.id)
         looked = cleanup_runs.rows(connection, apply.id, ("begun",))
         found = [moved(looked[0]), Result(5, "skipped", None, None, "it is still there")]
