@@ -93,6 +93,7 @@ class StoreQueue:
         at = self._now()
         gone = partial(presence.gone, self._data_dir, now=at)
         await self._store.awrite(lambda connection: jobs.reclaim(connection, at, gone))
+        presence.sweep(self._data_dir)
 
     def look(self, running: Mapping[int, Job]) -> Look | None:
         version, clock = self._store.data_version(), time.monotonic()
