@@ -3,7 +3,8 @@ what may not be; nothing here goes around an approval."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,15 @@ def take_back(planned: Planned, typed: str) -> Wish:
         job = store.write(lambda c: cleanup_undo.approve(c, planned, now, typed=typed), durable=True).result()
         word = "Doing it again" if planned.again else "Taking back"
         return f"{word}: {wording.messages(planned.messages)}", job
+
+    return carry_out
+
+
+def leave(sender: str, approve: Callable[[sqlite3.Connection, float], int]) -> Wish:
+    """The one request that takes a person off a list; `approve` gives its job."""
+
+    def carry_out(store: Store, now: float) -> tuple[str, int | None]:
+        return f"Leaving {sender}", store.write(lambda c: approve(c, now), durable=True).result()
 
     return carry_out
 

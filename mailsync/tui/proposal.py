@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mailsync.config.actions import parse_all
 from mailsync.store.cleanups import GOING, Cleanup, Folder, Item, Run, Sender
 from mailsync.tui import rates, states, wording
 from mailsync.tui.drawing import clean, wrap
+
+if TYPE_CHECKING:
+    from mailsync.cleanup.unsubscribe import Offer
 
 Piece = tuple[str, str]
 """(text, ink)."""
@@ -175,23 +179,28 @@ def _field(label: str, value: str, width: int, room: int = LABEL) -> Iterator[li
         yield [((label if number == 0 else "").ljust(room), "muted"), (part, "plain")]
 
 
-def why(row: Sender | Item, sample: Sequence[Item]) -> list[Piece]:
-    """What speaks for a message to go, or what became of it, as paragraphs; of a sender, what is from them, and what
-    speaks for those in the `sample` to go."""
+def why(row: Sender | Item, sample: Sequence[Item], offer: Offer | None) -> list[Piece]:
+    """What speaks for a message to go, or what became of it, as paragraphs; of a sender, what is from them, what
+    speaks for those in the `sample` to go, and how their list is left."""
     if isinstance(row, Sender):
         out = f", {wording.count(row.excluded)} of them left out" if row.excluded else ""
-        told = f"{wording.messages(row.messages)}, {wording.size(row.bytes)}{out}"
+        told = f"{row.sender or '(no sender)'}: {wording.messages(row.messages)}, {wording.size(row.bytes)}{out}"
         reasons = Counter(reason for item in sample if item.sender == row.sender for reason in item.reasons)
-        told = f"{row.sender or '(no sender)'}: {told}"
-        return [
-            (told, "plain"),
-            *([("; ".join(each for each, _ in reasons.most_common()), "muted")] if reasons else []),
-        ]
+        lines = [(told, "plain"), ("; ".join(each for each, _ in reasons.most_common()), "muted")]
+        return [*lines, *([(_leaving(offer), "accent")] if offer is not None else [])]
     told = f"{percent(row.confidence)} sure: {'; '.join(row.reasons)}" if row.reasons else percent(row.confidence)
     if row.state in ("done", "gone", "skipped", "failed"):
         style = states.of(states.ITEMS, row.state)
         return [(f"{style.glyph} {style.word}{': ' if row.reason else ''}{row.reason}", style.ink), (told, "muted")]
     return [(told, "plain")]
+
+
+def _leaving(offer: Offer) -> str:
+    if offer.post:
+        found = f" ({offer.found}, says {offer.found_by})" if offer.found else ""
+        return f"Can be left by one click (l), signed by {offer.signer}{found}"
+    way = "on a page" if offer.pages else "by mail" if offer.mails else "elsewhere"
+    return f"Can be left {way} (l tells): {offer.why_not}"
 
 
 def percent(confidence: float) -> str:

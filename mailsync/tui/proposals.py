@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from mailsync.privacy.consent import MAILBOX_MODIFY
 from mailsync.store import cleanups, consents
 from mailsync.store.cleanups import GOING, Cleanup, Folder, Item, Sender
+
+if TYPE_CHECKING:
+    from mailsync.cleanup.unsubscribe import Offer
 
 SENDERS = 1000
 """Senders of a proposal that are listed; the command line has all of them."""
@@ -30,6 +34,8 @@ class Detail:
     senders: Sequence[Sender] = ()
     sample: Sequence[Item] = ()
     opened: Mapping[str, Sequence[Item]] = field(default_factory=dict)
+    offers: Mapping[str, Offer | None] = field(default_factory=dict)
+    """How lists are left, by sender, of those that were asked about; None: nothing is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +49,25 @@ class Reading:
     """Accounts that the person allows mailsync to change."""
 
 
-def read(
-    connection: sqlite3.Connection, now: float, chosen: int | None, opened: Collection[str], known: Detail | None
-) -> Reading:
-    """What is there at `now` (Unix seconds). `chosen` is the proposal under the cursor, the first one for None, `known`
-    what is known of it already."""
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be read: the proposal under the cursor, None for the first one, the messages of the senders that are
+    `opened`, how the list of the sender `about` is left. `known` is what is known already."""
+
+    chosen: int | None
+    opened: Collection[str]
+    about: str | None
+    known: Detail | None
+
+
+def read(connection: sqlite3.Connection, now: float, wish: Wish) -> Reading:
+    """What is there at `now` (Unix seconds)."""
     listed = sorted(cleanups.listing(connection, now), key=_place)
-    one = next((each for each in listed if each.id == chosen), listed[0] if listed else None)
+    one = next((each for each in listed if each.id == wish.chosen), listed[0] if listed else None)
     changeable = frozenset(consents.allowing(connection, MAILBOX_MODIFY))
     if one is None:
         return Reading((), None, None, changeable)
-    return Reading(listed, one.id, _detail(connection, one, opened, known), changeable)
+    return Reading(listed, one.id, _detail(connection, one, wish), changeable)
 
 
 def _place(one: Cleanup) -> tuple[int, int, int]:
@@ -62,9 +76,12 @@ def _place(one: Cleanup) -> tuple[int, int, int]:
     return _ORDER.get(one.state, 3), -one.messages if one.state == "proposed" else 0, -one.id
 
 
-def _detail(connection: sqlite3.Connection, one: Cleanup, opened: Collection[str], known: Detail | None) -> Detail:
+def _detail(connection: sqlite3.Connection, one: Cleanup, wish: Wish) -> Detail:
     # While a run goes on its journal changes with every batch, and the messages are told anew once it is over.
     key = one.hash, one.state, one.run.id if one.run is not None else None
+    from mailsync.cleanup import leaving
+
+    known = wish.known
     if known is None or (known.of, known.key) != (one.id, key):
         known = Detail(
             one.id,
@@ -72,11 +89,15 @@ def _detail(connection: sqlite3.Connection, one: Cleanup, opened: Collection[str
             cleanups.folders_of(connection, one.id),
             cleanups.senders(connection, one.id, SENDERS),
             cleanups.items(connection, one.id, sampled=True),
+            offers=known.offers if known is not None and known.of == one.id else {},
         )
-    if set(opened) != set(known.opened):
+    if set(wish.opened) != set(known.opened):
         items = {
             sender: known.opened.get(sender) or cleanups.items(connection, one.id, sender=sender, limit=ITEMS)
-            for sender in opened
+            for sender in wish.opened
         }
-        known = Detail(known.of, known.key, known.folders, known.senders, known.sample, items)
+        known = replace(known, opened=items)
+    if wish.about is not None and wish.about not in known.offers:
+        offers = leaving.by_sender(connection, one.id, [wish.about])
+        known = replace(known, offers={**known.offers, wish.about: offers[wish.about][1] if offers else None})
     return known

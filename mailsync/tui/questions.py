@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mailsync.errors import UsageError
+from mailsync.errors import MailsyncError, NotFound, UsageError
 from mailsync.store import cleanup_decisions, cleanup_runs, cleanup_undo, cleanups, consents
 from mailsync.store.cleanup_undo import Planned
 from mailsync.tui import deciding, proposal, wording
@@ -16,8 +17,13 @@ from mailsync.tui.asking import Wish
 from mailsync.tui.drawing import clean
 from mailsync.tui.widgets.prose import Told
 
+if TYPE_CHECKING:
+    from mailsync.cleanup.unsubscribe import Offer
+
 NAMED = 5
 """Folders that are named; the rest are counted."""
+ADDRESS = 200
+"""Characters of an address that are shown."""
 BLANK = ("", "plain")
 
 
@@ -100,6 +106,39 @@ def taking_back(
     title = f"{'Do again' if planned.again else 'Undo'}: {planned.title}"
     verb = "Do it again" if planned.again else "Undo"
     return Question(title, told, verb, typed, partial(deciding.take_back, planned))
+
+
+def unsubscribing(connection: sqlite3.Connection, cleanup_id: int, sender: str, message: int | None) -> Question:
+    """Whether a list is to be left by one click, with what speaks for the click being what it says; by this message
+    (id of mailsync), or the newest of the sender on a list. NotFound, MailsyncError where there is no click."""
+    from mailsync.cleanup import leaving
+
+    if message is None:
+        message = next((number for number, _ in leaving.by_sender(connection, cleanup_id, [sender]).values()), None)
+    if message is None:
+        raise NotFound(f"{sender} says nothing of leaving")
+    account, sender, offer = leaving.offered(connection, message)
+    if not offer.post:
+        raise MailsyncError(f"{sender} offers no one click: {offer.why_not}", hint=leaving.elsewhere(offer))
+    consents.require(connection, account, cleanup_decisions.SCOPES)
+    told = [
+        (f"{sender} gets one request to stop sending to {account}", "strong"),
+        (f"To {clean(offer.post)[:ADDRESS]}", "plain"),
+        (f"List {clean(offer.list_id)}" if offer.list_id else "Names no list", "plain"),
+        (f"The request is signed by {clean(offer.signer)}{_found(offer)}", "plain"),
+        BLANK,
+        ("It says List-Unsubscribe=One-Click and nothing else; nothing changes in your mailbox (RFC 8058).", "muted"),
+        ("It cannot be taken back from here.", "muted"),
+    ]
+
+    def wish(typed: str) -> Wish:
+        return deciding.leave(sender, lambda c, at: leaving.approve(c, message, at))
+
+    return Question(f"Leave {sender}", told, "Unsubscribe", "", wish)
+
+
+def _found(offer: Offer) -> str:
+    return f": {clean(offer.found)}, says {clean(offer.found_by)}" if offer.found else ", which nobody has checked"
 
 
 def _ways(planned: Planned) -> list[str]:

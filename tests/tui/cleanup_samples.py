@@ -18,17 +18,33 @@ NEWS = (
     ("Pottery Post <post@pottery.example>", "Glazes, kilns and [bold]offers[/]", 5),
     ("Eve\x1b[1m <eve@example.com>", "\x1b[2Jwin \u202egnp.exe", 1),
 )
+ONE_CLICK = (
+    "List-Id: Harbour Weekly <weekly.harbour.example>\r\n"
+    "List-Unsubscribe: <https://harbour.example/leave?who=ada>, <mailto:leave@harbour.example>\r\n"
+    "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    "DKIM-Signature: v=1; a=rsa-sha256; d=harbour.example; s=x; h=from:list-unsubscribe:list-unsubscribe-post; "
+    "bh=eA==; b=eA==\r\n"
+    "Authentication-Results: mx.example.org; dkim=pass header.d=harbour.example\r\n"
+)
+BY_MAIL = "List-Unsubscribe: <mailto:stop@pottery.example>\r\n"
+LEAVING = {"harbour": ONE_CLICK, "pottery": BY_MAIL}
 REASONS = ("sent to a list (List-Id)", "says how to unsubscribe", "older than a year", "never flagged or answered")
 
 
 def newsletters() -> list[Letter]:
     """Mail that went to many, newest first by sender."""
+    seen = ("\\Seen",)
     return [
         letter(
-            f"{subject} {number}", sender, (380 + 7 * number) * DAY, *(["\\Seen"] if number % 3 else []), to="list@x.y"
+            f"{subject} {n}",
+            sender,
+            (380 + 7 * n) * DAY,
+            *(seen if n % 3 else ()),
+            to="list@list.example",
+            headers="".join(headers for name, headers in LEAVING.items() if name in sender),
         )
         for sender, subject, count in NEWS
-        for number in range(count)
+        for n in range(count)
     ]
 
 

@@ -22,6 +22,7 @@ from mailsync.tui.screens.approval import ApprovalScreen
 from mailsync.tui.screens.cleanup import CleanupScreen
 from mailsync.tui.screens.confirm import ConfirmScreen
 from mailsync.tui.screens.peek import PeekScreen
+from mailsync.tui.widgets.proposal_view import WhyLines
 from mailsync.tui.widgets.prose import Prose
 from tests.tui import cleanup_samples, samples
 from tests.tui.driving import settle, until
@@ -59,6 +60,11 @@ def question(app: object) -> str:
     assert isinstance(app, MailsyncApp)
     assert isinstance(app.screen, ApprovalScreen)
     return app.screen.query_one(Prose).text
+
+
+def told(app: object) -> str:
+    assert isinstance(app, MailsyncApp)
+    return "".join(str(toast.render()) for toast in app.screen.query(Toast))
 
 
 async def asks(pilot: Pilot[None], key: str) -> None:
@@ -225,7 +231,7 @@ def test_what_became_of_a_message_is_told_and_it_can_be_read(builder: Builder) -
     async def act(pilot: Pilot[None], screen: CleanupScreen) -> None:
         await pilot.press("enter", "right", "j", "j", "j", "j")
         await settle(pilot)
-        why = screen.query_one("#why").text  # type: ignore[attr-defined]
+        why = screen.query_one("#why", WhyLines).text
         assert "left alone: flagged since" in why
         assert "sent to a list" in why
         await pilot.press("enter")
@@ -253,6 +259,32 @@ def test_without_the_consent_to_modify_it_is_asked_for_first(builder: Builder) -
         await pilot.press("a")
         await until(pilot, lambda: isinstance(pilot.app.screen, PermissionsScreen))
         assert (state(builder, first).state, asked(builder)) == ("proposed", [])
+
+    drive(builder, act)
+
+
+def test_a_list_is_left_by_one_click_once_somebody_approves(builder: Builder) -> None:
+    cleanup_samples.proposed(builder)
+
+    def why(screen: CleanupScreen) -> str:
+        return " ".join(screen.query_one("#why", WhyLines).text.split())
+
+    async def act(pilot: Pilot[None], screen: CleanupScreen) -> None:
+        await pilot.press("tab", "j")
+        await until(
+            pilot, lambda: "one click (l), signed by harbour.example (pass, says mx.example.org)" in why(screen)
+        )
+        await asks(pilot, "l")
+        assert "https://harbour.example/leave?who=ada" in question(pilot.app)
+        await pilot.press("escape")
+        assert asked(builder) == []
+        await asks(pilot, "l")
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: [kind for kind, _ in asked(builder)] == ["unsubscribe"])
+        await pilot.press("j", "j")
+        await until(pilot, lambda: "Can be left by mail" in why(screen))
+        await pilot.press("l")
+        await until(pilot, lambda: "stop@pottery.example" in told(pilot.app))
 
     drive(builder, act)
 

@@ -26,13 +26,10 @@ from mailsync.privacy.consent import MAILBOX_MODIFY
 from mailsync.store.cleanups import GOING, Cleanup, Item, Sender
 from mailsync.store.database import Store
 from mailsync.tui import asking, deciding, dialogs, proposals, questions, wording
-from mailsync.tui.asking import Wish
 from mailsync.tui.drawing import clean
-from mailsync.tui.proposals import Detail, Reading
-from mailsync.tui.questions import Question
-from mailsync.tui.screens.approval import ApprovalScreen
+from mailsync.tui.proposals import Detail, Reading, Wish
 from mailsync.tui.screens.confirm import ConfirmScreen
-from mailsync.tui.screens.parts import PartsPane
+from mailsync.tui.screens.deciding import DecidingPane
 from mailsync.tui.screens.peek import PeekScreen
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.cleanups import ManifestList, ProposalList
@@ -55,7 +52,7 @@ NOTHING = (
 FORBIDDEN = "mailsync runs with --read-only: nothing can be approved, rejected or undone"
 
 
-class CleanupScreen(PartsPane):
+class CleanupScreen(DecidingPane):
     """`config_path` leads to the configuration, `now` gives Unix seconds."""
 
     BINDING_GROUP_TITLE = "Clean-up"
@@ -71,6 +68,7 @@ class CleanupScreen(PartsPane):
         Binding("x,space", "leave_out", "Leave out", id="cleanup.leave_out", tooltip="Off the list, or on it again"),
         Binding("o", "only", "Only", show=False, id="cleanup.only", tooltip="Nothing but this sender on the list"),
         Binding("v", "view", "Sample", id="cleanup.view", tooltip="A sample of the messages, or the senders"),
+        Binding("l", "leave", "Leave", show=False, id="cleanup.leave", tooltip="Leave the list of this sender"),
         Binding("c", "scan", "Look", id="cleanup.scan", tooltip="Look through the mirror for what may go"),
         Binding("p", "permissions", "Allow", id="cleanup.permissions", tooltip="Allow what a clean-up needs"),
         Binding("escape", "back", "Back", show=False, id="cleanup.back", tooltip="Back to proposals, the dashboard"),
@@ -87,29 +85,14 @@ class CleanupScreen(PartsPane):
             super().__init__()
             self.reading, self.problem = reading, problem
 
-    class Inquired(Message):
-        """What is to be asked is known; `error` says why nothing is."""
-
-        def __init__(self, question: Question | None, error: MailsyncError | None = None) -> None:
-            super().__init__()
-            self.question, self.error = question, error
-
-    class Changed(Message):
-        """A list was changed, as is `told`; `error` says why not."""
-
-        def __init__(self, told: str, error: MailsyncError | None = None) -> None:
-            super().__init__()
-            self.told, self.error = told, error
-
     def __init__(self, store: Store, config_path: Path, now: Callable[[], float]) -> None:
-        super().__init__()
-        self._store, self._config_path, self._now = store, config_path, now
+        super().__init__(store, now)
+        self._config_path = config_path
         self._detail: Detail | None = None
         self._changeable: frozenset[str] = frozenset()
         self._reading = False
         self._dirty = True
         self._began = self._next_look = 0.0
-        self._changing = 0
         self._waits: Timer | None = None
         self._title = ""
         self._waiting = 0
@@ -148,7 +131,7 @@ class CleanupScreen(PartsPane):
     @property
     def reading(self) -> bool:
         """Something is being read, or about to be."""
-        return self._reading or self._waits is not None or self._changing > 0
+        return self._reading or self._waits is not None or self.deciding
 
     def _look(self) -> None:
         moment = time.monotonic()
@@ -159,7 +142,8 @@ class CleanupScreen(PartsPane):
             return
         self._dirty, self._reading, self._began = False, True, moment
         one = self.listed.selected
-        self._read(one.id if one else None, self.manifest.opened, self._detail)
+        target = self._target()
+        self._read(Wish(one.id if one else None, self.manifest.opened, target[0] if target else None, self._detail))
 
     def _look_now(self) -> None:
         if self._waits is not None:
@@ -168,10 +152,10 @@ class CleanupScreen(PartsPane):
         self._look()
 
     @work(thread=True, group="cleanups", exit_on_error=False, description="reading clean-ups")
-    def _read(self, chosen: int | None, opened: frozenset[str], known: Detail | None) -> None:
+    def _read(self, wish: Wish) -> None:
         try:
-            with self._store.read() as connection:
-                self.post_message(self.Told(proposals.read(connection, self._now(), chosen, opened, known)))
+            with self.store.read() as connection:
+                self.post_message(self.Told(proposals.read(connection, self.now(), wish)))
         except (sqlite3.Error, MailsyncError) as error:
             self.post_message(self.Told(None, f"the mirror cannot be read: {error}"))
 
@@ -186,7 +170,7 @@ class CleanupScreen(PartsPane):
         self._changeable = reading.changeable if reading is not None else frozenset()
         self._waiting = sum(one.messages for one in listed if one.state == "proposed")
         with self.listed.prevent(RowList.Moved):
-            self.listed.show(listed, self._now())
+            self.listed.show(listed, self.now())
         if not listed and self.view == "manifest":
             self.show_view("list")  # what is hidden now had the focus
         self.set_class(not listed, "-nothing")
@@ -196,11 +180,18 @@ class CleanupScreen(PartsPane):
         else:
             self._read_soon()
         self._show_one()
+        self._ask_offer()
         self.refresh_bindings()
         self._look()
 
+    def _ask_offer(self) -> None:
+        """Have it read how the list of the sender under the cursor is left."""
+        target = self._target()
+        if target is not None and self._detail is not None and target[0] not in self._detail.offers:
+            self._read_soon()
+
     def _read_soon(self) -> None:
-        """The cursor came to another proposal."""
+        """The cursor came to something else."""
         if self._waits is not None:
             self._waits.stop()
         self._waits = self.set_timer(FOLLOW_SECONDS, self._look_now)
@@ -209,7 +200,7 @@ class CleanupScreen(PartsPane):
 
     def _show_one(self) -> None:
         one = self.listed.selected
-        self.proposal.show(one, self._detail, self._now(), self._notes(one) if one is not None else ())
+        self.proposal.show(one, self._detail, self.now(), self._notes(one) if one is not None else ())
         self._show_title()
 
     def _notes(self, one: Cleanup) -> list[tuple[str, str]]:
@@ -233,12 +224,13 @@ class CleanupScreen(PartsPane):
         elif message.rows is self.manifest:
             self.proposal.tell()
             self.refresh_bindings()
+            self._ask_offer()
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if message.rows is self.listed:
             self.show_view("manifest")
         elif isinstance(row := self.manifest.selected, Item):
-            self.app.push_screen(PeekScreen(self._store, row.message_id))
+            self.app.push_screen(PeekScreen(self.store, row.message_id))
 
     def on_manifest_list_opened(self) -> None:
         self._look_now()
@@ -250,7 +242,7 @@ class CleanupScreen(PartsPane):
         if action == "view":
             return True if one is not None else None
         if (
-            action in ("approve", "reject", "stop", "undo", "leave_out", "only", "scan", "permissions")
+            action in ("approve", "reject", "stop", "undo", "leave_out", "leave", "only", "scan", "permissions")
             and readonly.forbidden()
         ):
             return False
@@ -266,6 +258,8 @@ class CleanupScreen(PartsPane):
                 return self._job() is not None
             case "undo":
                 return one is not None and one.state in UNDOABLE
+            case "leave":
+                return self.view == "manifest" and self._target() is not None
             case "leave_out" | "only":
                 return undecided and self.view == "manifest" and self._target() is not None
             case "permissions":
@@ -285,7 +279,7 @@ class CleanupScreen(PartsPane):
         if one is not None and one.account not in self._changeable:
             self.action_permissions()
         elif one is not None:
-            self._inquire(lambda c: questions.approval(c, self._config_path, one.id, self._now()))
+            self.inquire(lambda c: questions.approval(c, self._config_path, one.id, self.now()))
 
     def action_undo(self) -> None:
         """Find out what there is to take back; then it is asked for."""
@@ -294,29 +288,13 @@ class CleanupScreen(PartsPane):
         if one is not None:
             senders = [sender] if sender is not None and message is None else []
             messages = [message] if message is not None else []
-            self._inquire(lambda c: questions.taking_back(c, one.id, self._now(), senders, messages))
+            self.inquire(lambda c: questions.taking_back(c, one.id, self.now(), senders, messages))
 
-    @work(thread=True, group="inquire", exit_on_error=False, description="what there is to ask")
-    def _inquire(self, ask: Callable[[sqlite3.Connection], Question]) -> None:
-        try:
-            with self._store.read() as connection:
-                self.post_message(self.Inquired(ask(connection)))
-        except MailsyncError as error:
-            self.post_message(self.Inquired(None, error))
-
-    def on_cleanup_screen_inquired(self, message: Inquired) -> None:
-        message.stop()
-        question, error = message.question, message.error
-        if error is not None:
-            self.show_error(str(error), error.hint)
-        elif question is not None and self.app.screen is self:
-            asked = question
-
-            def answered(typed: str | None) -> None:
-                if typed is not None:
-                    self.post_message(self.Wished(asked.wish(typed)))
-
-            self.app.push_screen(ApprovalScreen(asked.title, asked.told, asked.verb, asked.typed), answered)
+    def action_leave(self) -> None:
+        """Find out how a list is left; then it is asked for."""
+        one, target = self.listed.selected, self._target()
+        if one is not None and target is not None:
+            self.inquire(lambda c: questions.unsubscribing(c, one.id, *target))
 
     def action_reject(self) -> None:
         one = self.listed.selected
@@ -349,34 +327,16 @@ class CleanupScreen(PartsPane):
         if one is None:
             return
         if isinstance(row, Sender):
-            self._change(deciding.keep(one, senders=[row.sender], out=row.excluded < row.messages))
+            self.change(deciding.keep(one, senders=[row.sender], out=row.excluded < row.messages))
         elif isinstance(row, Item):
-            self._change(deciding.keep(one, messages=[row.message_id], out=not row.excluded))
+            self.change(deciding.keep(one, messages=[row.message_id], out=not row.excluded))
 
     def action_only(self) -> None:
         one, target = self.listed.selected, self._target()
         if one is not None and target is not None:
-            self._change(deciding.keep_only(one, target[0]))
+            self.change(deciding.keep_only(one, target[0]))
 
-    def _change(self, wish: Wish) -> None:
-        self._changing += 1
-        self._carry_out(wish)
-
-    # Not by the application, which looks at the store a little later: a box is seen to be ticked at once.
-    @work(thread=True, group="change", exit_on_error=False, description="changing a list")
-    def _carry_out(self, wish: Wish) -> None:
-        try:
-            self.post_message(self.Changed(wish(self._store, self._now())[0]))
-        except MailsyncError as error:
-            self.post_message(self.Changed("", error))
-
-    def on_cleanup_screen_changed(self, message: Changed) -> None:
-        message.stop()
-        self._changing -= 1
-        if message.error is not None:
-            self.show_error(str(message.error), message.error.hint)
-        else:
-            self.query_one(TopBar).say(message.told)
+    def decided(self) -> None:
         self._look_now()
 
     def action_view(self) -> None:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mailsync.store.cleanups import GOING, Cleanup, Item
+from mailsync.store.cleanups import GOING, Cleanup
 from mailsync.tui import proposal
 from mailsync.tui.drawing import clean, wrap
 from mailsync.tui.proposal import Piece
@@ -20,9 +20,6 @@ from mailsync.tui.proposals import Detail
 from mailsync.tui.rates import Meter
 from mailsync.tui.widgets.cleanups import ManifestList, Row
 from mailsync.tui.widgets.inked import Inked
-
-WHY = 3
-"""Lines for what speaks for a message to go, with the rule above it."""
 
 
 class PieceLines(Inked):
@@ -55,14 +52,16 @@ class PieceLines(Inked):
 
 
 class WhyLines(PieceLines):
-    """What speaks for what is under the cursor to go: always the same height, so that the list above stays."""
+    """What speaks for what is under the cursor to go; its height is the style sheet's, so that the list above stays."""
 
-    def tell(self, row: Row | None, sample: Sequence[Item]) -> None:
-        """Tell of this row of a list with that sample."""
+    def tell(self, row: Row | None, detail: Detail | None) -> None:
+        """Tell of this row of a list."""
         width = max(12, self.size.width - 2)
-        told = proposal.why(row, sample) if row is not None and not isinstance(row, int) else []
-        lines = [(part, ink) for text, ink in told for part in wrap(clean(text), width)]
-        self.show([[("─" * width, "rule")], *([piece] for piece in lines[: WHY - 1])])
+        told: list[Piece] = []
+        if detail is not None and row is not None and not isinstance(row, int):
+            told = proposal.why(row, detail.sample, detail.offers.get(row.sender))
+        lines = [(part, ink) for text, ink in told if text for part in wrap(clean(text), width)]
+        self.show([[("─" * width, "rule")], *([piece] for piece in lines)])
 
 
 class ProposalView(Vertical):
@@ -105,8 +104,7 @@ class ProposalView(Vertical):
 
     def tell(self) -> None:
         """Say what there is to say about what is under the cursor."""
-        detail = self._told[1]
-        self.query_one("#why", WhyLines).tell(self.manifest.selected, detail.sample if detail is not None else ())
+        self.query_one("#why", WhyLines).tell(self.manifest.selected, self._told[1])
 
     def _lay_out(self) -> None:
         one, detail, now, notes = self._told
