@@ -133,12 +133,16 @@ class Reading:
 
 def ties(connection: sqlite3.Connection, config: Config, now: float) -> Ties:
     """Those of a configuration and a store; they look things up on this connection."""
-    me = addressing.identity(config)
+    return tied(connection, addressing.identity(config), config.cleanup.keep_important, now)
+
+
+def tied(connection: sqlite3.Connection, me: Identity, important_seconds: float, now: float) -> Ties:
+    """The same of a user who is known already."""
 
     def wrote(identifiers: Collection[str]) -> bool:
         return any(is_mine(author, me) for author in candidates.authors(connection, identifiers))
 
-    return Ties(me, spelled(correspondents.written_to(connection)), wrote, config.cleanup.keep_important, now)
+    return Ties(me, spelled(correspondents.written_to(connection)), wrote, important_seconds, now)
 
 
 def spelled(written_to: Collection[str]) -> frozenset[str]:
@@ -151,17 +155,17 @@ def never(facts: Facts, known: Ties) -> str | None:
     reason = by_state(facts)
     if reason is not None or facts.raw is None:
         return reason or NOT_MIRRORED
-    return settled(facts, read(facts.raw, known), known)
+    return settled(facts, read(facts.raw, known), known.important_seconds, known.now)
 
 
-def settled(facts: Facts, reading: Reading, known: Ties) -> str | None:
+def settled(facts: Facts, reading: Reading, important_seconds: float, now: float) -> str | None:
     """The same of a message that was read elsewhere, as by a process of its own."""
     reason = by_state(facts)
     if reason is not None:
         return reason
     if reading.digest != facts.digest:
         return NOT_MIRRORED
-    if reading.reason is None and reading.important and _is_young(reading, facts, known):
+    if reading.reason is None and reading.important and _is_young(reading, facts, important_seconds, now):
         return VALUABLE
     return reading.reason
 
@@ -241,11 +245,10 @@ def _authors(message: ParsedMessage) -> list[str]:
     return [*{one.addr for field in _AUTHORS for one in message.people.get(field, ())} | set(told)]
 
 
-def _is_young(reading: Reading, facts: Facts, known: Ties) -> bool:
+def _is_young(reading: Reading, facts: Facts, important_seconds: float, now: float) -> bool:
     """By the later of its dates: the sender writes one of them."""
     dates = [one for one in (reading.date, facts.internaldate) if one is not None]
-    kept = max(known.important_seconds, LEAST_IMPORTANT_SECONDS)
-    return not dates or known.now - max(dates) < kept
+    return not dates or now - max(dates) < max(important_seconds, LEAST_IMPORTANT_SECONDS)
 
 
 # -- what is within ------------------------------------------------------------------------------------------------

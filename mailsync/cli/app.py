@@ -14,6 +14,7 @@ from mailsync.cli import (
     audit,
     auth,
     cleanup,
+    cleanup_scan,
     cleanup_unsubscribe,
     consent,
     context,
@@ -30,6 +31,7 @@ from mailsync.cli import (
     status,
     syncing,
     thread,
+    triage,
     watch,
 )
 from mailsync.config.paths import CONFIG_VARIABLE, DATA_DIR_VARIABLE
@@ -88,6 +90,7 @@ def root(
 
 for group in (account.app, audit.app, auth.app, cleanup.app, consent.app, db.app, export.app, jobs.app, quarantine.app):
     app.add_typer(group)
-for module in (syncing, watch, status, health, doctor, search, show, thread, attachments, restore, face):
+for module in (syncing, watch, status, health, doctor, search, triage, show, thread, attachments, restore, face):
     module.register(app)
+cleanup_scan.register(cleanup.app)
 cleanup_unsubscribe.register(cleanup.app)

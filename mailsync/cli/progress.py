@@ -45,8 +45,8 @@ class _Shown:
 
 
 @contextlib.contextmanager
-def bar(label: str, total: int) -> Iterator[Bar]:
-    """One bar that counts messages up to `total`."""
+def bar(label: str, total: int | None) -> Iterator[Bar]:
+    """One bar that counts messages, up to `total` where that is known."""
     if not sys.stderr.isatty():
         yield _Silent()
         return

@@ -22,6 +22,7 @@ from mailsync.sync.account import AccountMirror
 
 if TYPE_CHECKING:
     from mailsync.config.models import Config
+    from mailsync.engine.applying import Resync
     from mailsync.sync.verify import Verdict
 
 log = get_logger("engine")
@@ -60,7 +61,9 @@ class Handlers:
             "purge": self.purge,
             "restore": self.restore,
             "unsubscribe": self.unsubscribe,
+            "cleanup_scan": self.cleanup_scan,
             "cleanup_apply": self.cleanup_apply,
+            "undo": self.undo,
             "quarantine_retry": self.quarantine_retry,
             "parse": self.parse,
         }
@@ -269,13 +272,24 @@ class Handlers:
         from mailsync.engine.applying import applied
 
         (mirror,) = self._chosen(job)
+        judge, share = Sparing(self._config, self._now()), self._config.cleanup.max_share
+        return await applied(mirror, job, stopping, judge, share, self._resync(mirror, stopping))
+
+    async def undo(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Take back what a clean-up did, as it was approved; see `cleanup.undo`."""
+        from mailsync.engine.undoing import undone
+
+        (mirror,) = self._chosen(job)
+        return await undone(mirror, job, stopping, self._resync(mirror, stopping))
+
+    def _resync(self, mirror: AccountMirror, stopping: Callable[[], bool]) -> Resync:
+        """Has the mirror see what these folders hold now."""
 
         async def resync(names: Sequence[str]) -> None:
             async with self._syncing[mirror.name]:
                 await mirror.sync(names, stopping=stopping)
 
-        judge = Sparing(self._config, self._now())
-        return await applied(mirror, job, stopping, judge, self._config.cleanup.max_share, resync)
+        return resync
 
     async def unsubscribe(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Leave a list by the one click that was approved of; see `cleanup.leaving`."""
@@ -283,6 +297,12 @@ class Handlers:
 
         del stopping  # one request
         return await unsubscribed(self._store, job, self._now)
+
+    async def cleanup_scan(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
+        """Look for what could be cleared away. No server is asked."""
+        from mailsync.engine.cleaning import scanned
+
+        return await scanned(self._store, self._config, job, self._now, stopping)
 
     async def parse(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Begin the index anew: behind this the pipeline goes over all that is stored. No server is asked."""
