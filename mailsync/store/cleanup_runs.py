@@ -128,7 +128,7 @@ def require(connection: sqlite3.Connection, run_id: int, account: str, digest: s
     if not digest == run.hash == cleanup_drafts.digest(connection, run.cleanup_id):
         raise MailsyncError("the list is not the one that was approved", hint="run: mailsync cleanup scan")
     wrong = connection.execute(
-        """SELECT (SELECT state NOT IN ('approved', 'applying', 'interrupted') FROM cleanups WHERE id = ?2)
+        """SELECT (SELECT state NOT IN ('approved', 'applying', 'interrupted', 'completed') FROM cleanups WHERE id = ?2)
                OR EXISTS (SELECT item FROM cleanup_journal WHERE run_id = ?1 EXCEPT
                           SELECT number FROM cleanup_items WHERE cleanup_id = ?2 AND NOT excluded)
                OR (SELECT count(DISTINCT item) <> count(*) FROM cleanup_journal WHERE run_id = ?1)""",

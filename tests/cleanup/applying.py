@@ -34,13 +34,19 @@ def claimed(rig: Rig, job: jobs.Job) -> jobs.Job:
 
 
 async def carried_out(
-    rig: Rig, job: jobs.Job, *, stopping: Callable[[], bool] = lambda: False, share: float = 1.0
+    rig: Rig,
+    job: jobs.Job,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    share: float = 1.0,
+    syncs: bool = True,
 ) -> Outcome:
-    """What becomes of a job, noted as the queue would."""
+    """What becomes of a job, noted as the queue would. Without `syncs` the mirror stays as it is."""
     job = claimed(rig, job)
 
     async def resync(names: Sequence[str]) -> None:
-        await rig.mirror.sync(names)
+        if syncs:
+            await rig.mirror.sync(names)
 
     outcome = await applying.applied(rig.mirror, job, stopping, Lenient(), share, resync)
     rig.store.write(lambda connection: settle(connection, job, outcome, time.time())).result()

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mailsync.imap.uidset import UidSet
-from tests.servers import model_fetch, model_search
+from tests.servers import model_changes, model_fetch, model_search
 from tests.servers.imap_client import decode_name, encode_name, parse_date
 from tests.servers.model import CLASSES, Mailboxes, ModelFolder
 from tests.servers.scripted import Command, Link, ScriptedServer, Word
@@ -45,7 +45,8 @@ class Client:
 
 
 class ModelServer(ScriptedServer):
-    """A context manager; `mail` is what it serves. `forgets` makes it tell QRESYNC clients every UID it lacks."""
+    """A context manager; `mail` is what it serves. With `forgets` it tells QRESYNC clients every UID it lacks, with
+    `silent` nobody where messages were moved or copied to."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class ModelServer(ScriptedServer):
         """How often the bytes of a message were given, by folder, UIDVALIDITY and UID."""
         self.digests: Counter[str] = Counter()
         """The same, by SHA-256 of the bytes."""
-        self.forgets = False
+        self.forgets = self.silent = False
         self._clients: dict[int, Client] = {}
 
     def client(self, link: Link) -> Client:
@@ -129,6 +130,8 @@ class ModelServer(ScriptedServer):
                 return b"", self._append(command)
             case "SUBSCRIBE":
                 return b"", "done"
+            case verb if verb in model_changes.VERBS:
+                return model_changes.change(self.mail, _open_of(client).folder, command, silent=self.silent)
             case "UID SEARCH":
                 return self._search(client, command)
             case "UID FETCH":
