@@ -163,6 +163,7 @@ def item(one: Item, places: dict[int, Folder]) -> dict[str, Any]:
         "excluded": one.excluded,
         "state": one.state or None,
         "reason": one.reason or None,
+        "run": one.run or None,
     }
 
 
@@ -242,7 +243,8 @@ def lines(told: dict[str, Any]) -> list[str]:
 
 def line(one: dict[str, Any]) -> str:
     """A message of a list, from its document."""
-    became = f"  [{one['state']}{': ' + one['reason'] if one['reason'] else ''}]" if one["state"] else ""
+    state = "taken back" if (one["run"], one["state"]) == ("undo", "done") else one["state"]
+    became = f"  [{state}{': ' + one['reason'] if one['reason'] else ''}]" if state else ""
     left = "  [taken off the list]" if one["excluded"] else ""
     return (
         f"{(one['date'] or one['internaldate'] or '-')[:10]}  {one['confidence']:4.0%}  {one['from'][:32]:<32}  "

@@ -62,7 +62,8 @@ class Item:
     """A message of a list, as it was at the scan. `folder` is the number of its folder in the list, `message_id` the id
     of mailsync, `identifier` its Message-ID, `sender` the address it is from in lower case; dates in Unix seconds.
 
-    `state` and `reason` are what became of it in the last run that it was in, "" before any; see `store.cleanup_runs`.
+    `state` and `reason` are what became of it in the last run that it was in, and `run` the kind of that; "" before
+    any.
     """
 
     number: int
@@ -85,6 +86,7 @@ class Item:
     sampled: bool = False
     state: str = ""
     reason: str = ""
+    run: str = ""
 
 
 @record(frozen=True)
@@ -266,7 +268,8 @@ def items(
     rows = connection.execute(
         f"""SELECT number, folder, message_id, uid, identifier, digest, size, flags, keywords, internaldate, date,
                    sender, list_id, subject, confidence, reasons, excluded, sampled,
-                   (SELECT json_array(j.state, j.reason) FROM cleanup_journal j INDEXED BY cleanup_journal_by_item
+                   (SELECT json_array(j.state, j.reason, r.kind)
+                    FROM cleanup_journal j INDEXED BY cleanup_journal_by_item JOIN cleanup_runs r ON r.id = j.run_id
                     WHERE j.item = i.number AND j.run_id IN ({numbers}) ORDER BY j.run_id DESC LIMIT 1)
             FROM cleanup_items i WHERE cleanup_id = ? AND number > ?
                 {"AND sender = ?" if sender is not None else ""} {"AND sampled" if sampled else ""}
@@ -277,6 +280,6 @@ def items(
 
 
 def _item(row: Sequence[Any]) -> Item:
-    became = json.loads(row[18]) if row[18] is not None else ("", "")
+    became = json.loads(row[18]) if row[18] is not None else ("", "", "")
     values: tuple[Any, ...] = (*row[:15], tuple(json.loads(row[15])), bool(row[16]), bool(row[17]), *became)
     return Item(*values)

@@ -138,7 +138,8 @@ class Purge:
                OR id IN (SELECT restore_id FROM restore_folders WHERE account = ?2)""",
             (self._id, self.account),
         )
-        connection.execute("DELETE FROM cleanups WHERE account_id = ?", (self._id,))
+        for table in ("cleanups", "unsubscribes"):
+            connection.execute(f"DELETE FROM {table} WHERE account_id = ?", (self._id,))
         if self.keep:
             connection.execute(
                 """UPDATE accounts SET server = '', capabilities = '', line = '', last_sync_at = NULL, error = NULL,

@@ -83,6 +83,7 @@ def test_a_list_is_told_whole(mirrored: CommandLine) -> None:
         "excluded": False,
         "state": None,
         "reason": None,
+        "run": None,
     }
     assert (shown["warnings"], shown["results"], shown["runs"]) == ([], None, [])
 

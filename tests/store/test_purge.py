@@ -89,6 +89,11 @@ def fill(store: Store, account: str, bodies: list[bytes]) -> None:
         facts = (1, "<1@list>", packed.digests[0], 100, 1, "", 1, 1, "a@list", "", subject, 0.9, (SECRET,))
         cleanup_drafts.add(connection, cleanup, [inbox], [Item(0, 0, rows[0][0], *facts)])
         cleanup_drafts.freeze(connection, cleanup, [0], 1.0)
+        connection.execute(
+            """INSERT INTO unsubscribes (account_id, message_id, digest, sender, list_id, address, evidence,
+                                         approved_by, created_at) VALUES (?, ?, x'00', ?, '', ?, '{}', 'me', 1)""",
+            (account_id, rows[0][0], f"{account}@list.example", f"https://list.example/{SECRET}"),
+        )
         for of in (account, None):
             number = jobs.insert(connection, "sync", 1.0, account=of, params={"folders": [f"{account}-folder"]})
             told = [{"name": name, "folders": [{"name": f"{name}-folder"}]} for name in ("work", "home")]
