@@ -89,7 +89,7 @@ def show(
     if as_json:
         output.emit(told | ({"items": items} if everything else {}))
         return
-    for line in cleanup_documents.lines(told):
+    for line in cleanup_documents.lines(told, len(told["sample"])):
         output.say(line)
     output.say(f"  state: {told['state'].replace('_', ' ')}")
     for one in told["reasons"][:_REASONS]:
@@ -168,7 +168,7 @@ def approve(
         consents.require(connection, told["account"], cleanup_decisions.SCOPES)
     typed = f"EXPUNGE {expunge}" if expunge is not None else ""
     if not yes:
-        for line in cleanup_documents.lines(told):
+        for line in cleanup_documents.lines(told, cleanup_documents.SAMPLE):
             output.note(line)
         shown = told["hash"]
         large, typed = _agreed(told, typed, large=large)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SENDERS = 10
 """Senders that are shown; the rest are counted."""
+SAMPLE = 10
+"""Of the sample, where a list is shown once more to be approved of."""
 LEFT = 50
 """Senders of which it is told how they are left."""
 REASONS = 3
@@ -209,8 +211,8 @@ def progress(one: Run) -> str:
     return ", ".join(said) + (f"; stopped: {one.stopped}" if one.stopped else "")
 
 
-def lines(told: dict[str, Any]) -> list[str]:
-    """A list as it is to be decided on, from what `whole` told of it."""
+def lines(told: dict[str, Any], shown: int) -> list[str]:
+    """A list as it is to be decided on, from what `whole` told of it, with so many of the sample."""
     dates = f", {told['first'][:10]} to {told['last'][:10]}" if told["first"] else ""
     found = [
         f"{told['title']} ({told['rule']}) of account {told['account']}: "
@@ -235,8 +237,10 @@ def lines(told: dict[str, Any]) -> list[str]:
     if len(senders) > SENDERS:
         found.append(f"    and {len(senders) - SENDERS:,} more")
     sample = [each for each in told["sample"] if not each["excluded"]]
-    found.append(f"  for example ({len(sample)} of them):")
-    found += [f"    {line(each)}" for each in sample]
+    found.append("  for example:")
+    found += [f"    {line(each)}" for each in sample[:shown]]
+    if len(sample) > shown:
+        found.append(f"    and more: mailsync cleanup show {told['id']}")
     found += [f"  caution: {warning}" for warning in told["warnings"]]
     return [*found, f"  list {told['hash']}"]
 
