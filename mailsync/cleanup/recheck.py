@@ -33,7 +33,7 @@ class Judge(Protocol):
     def spared(self, connection: sqlite3.Connection, read: Sequence[tuple[Row, bytes]]) -> dict[int, str]:
         """Why, by what they say and by what the mirror knows of them; by the number of the row, of those that are."""
 
-    def state(self, flags: int, keywords: tuple[str, ...]) -> str:
+    def state(self, row: Row, flags: int, keywords: tuple[str, ...]) -> str:
         """Why, by the flags that a message has now; "" for nothing."""
 
 
@@ -115,7 +115,7 @@ def verdict(row: Row, shown: Shown | None, mine: Own, judge: Judge | None) -> tu
     flags = shown.flags & ~_given(row)
     if flags & Flag.DELETED:
         return "skipped", "marked \\Deleted since"
-    why = judge.state(flags, shown.keywords)
+    why = judge.state(row, flags, shown.keywords)
     return ("skipped", why) if why else ("go", "")
 
 

@@ -272,7 +272,7 @@ class Handlers:
         from mailsync.engine.applying import applied
 
         (mirror,) = self._chosen(job)
-        judge, share = Sparing(self._config, self._now()), self._config.cleanup.max_share
+        judge, share = Sparing(self._config, self._now(), int(job.params["run"])), self._config.cleanup.max_share
         return await applied(mirror, job, stopping, judge, share, self._resync(mirror, stopping))
 
     async def undo(self, job: Job, stopping: Callable[[], bool]) -> Outcome:

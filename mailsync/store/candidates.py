@@ -73,7 +73,8 @@ def folders(connection: sqlite3.Connection, account: str) -> list[Folder]:
     """The folders of an account that were mirrored once."""
     rows = connection.execute(
         """SELECT f.id, f.name, f.raw_name, f.special_use, f.uidvalidity, f.messages FROM folders f
-           JOIN accounts a ON a.id = f.account_id WHERE a.name = ? AND f.uidvalidity IS NOT NULL AND f.gone_at IS NULL ORDER BY f.id""",
+           JOIN accounts a ON a.id = f.account_id
+           WHERE a.name = ? AND f.uidvalidity IS NOT NULL AND f.gone_at IS NULL ORDER BY f.id""",
         (account,),
     )
     return [Folder(*row) for row in rows]
@@ -151,3 +152,19 @@ def drawn(connection: sqlite3.Connection, cleanup_id: int) -> list[list[Any]]:
            FROM cleanup_items WHERE cleanup_id = ? ORDER BY number""",
         (cleanup_id,),
     )
+
+
+def doubled(connection: sqlite3.Connection, ids: Sequence[int], cleanup_id: int) -> frozenset[int]:
+    """Those of these messages that have a copy in their folder, by bytes or Message-ID, which is not on that list."""
+    found = onestep.column(
+        connection,
+        """SELECT m.id FROM messages m JOIN envelopes e ON e.content_id = m.content_id
+           WHERE m.id IN (SELECT value FROM json_each(?1)) AND EXISTS (
+               SELECT 1 FROM envelopes g JOIN messages o ON o.content_id = g.content_id
+               WHERE (g.content_id = e.content_id OR (e.message_id <> '' AND g.message_id = e.message_id))
+               AND o.folder_id = m.folder_id AND o.id <> m.id AND NOT EXISTS (
+                   SELECT 1 FROM cleanup_items i
+                   WHERE i.cleanup_id = ?2 AND i.message_id = o.id AND NOT i.excluded))""",
+        (json.dumps([*ids]), cleanup_id),
+    )
+    return frozenset(found)

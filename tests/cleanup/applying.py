@@ -20,9 +20,11 @@ class Lenient:
     """A judge who spares what is flagged, answered or a draft, and nothing for what it says."""
 
     def spared(self, connection: sqlite3.Connection, read: Sequence[tuple[Row, bytes]]) -> dict[int, str]:
+        del connection, read
         return {}
 
-    def state(self, flags: int, keywords: tuple[str, ...]) -> str:
+    def state(self, row: Row, flags: int, keywords: tuple[str, ...]) -> str:
+        del row, keywords
         return "flagged or answered" if flags & (Flag.FLAGGED | Flag.ANSWERED | Flag.DRAFT) else ""
 
 
