@@ -64,13 +64,18 @@ def senders(connection: sqlite3.Connection, features: int, *, account: str | Non
     rows = onestep.rows(
         connection,
         8,
-        f"""SELECT a.name, lower(e.from_addr), count(*), sum(m.flags & 1 = 0), sum(m.size),
-                   max(coalesce(e.date, m.internaldate, 0)), m.id, m.content_id
-            FROM documents d JOIN messages m ON m.content_id = d.content_id
-            JOIN envelopes e ON e.content_id = d.content_id JOIN folders f ON f.id = m.folder_id
-            JOIN accounts a ON a.id = f.account_id
-            WHERE d.features & ? AND f.special_use NOT IN ({elsewhere}) AND (?2 IS NULL OR a.name = ?2)
-            GROUP BY a.id, lower(e.from_addr) ORDER BY count(*) DESC, lower(e.from_addr) LIMIT ?""",
+        # From the documents on, and each looked up by its content: the planner would begin with all messages.
+        f"""SELECT (SELECT name FROM accounts WHERE id = account_id), sender, count(*), sum(flags & 1 = 0), sum(size),
+                   max(at), id, content_id
+            FROM (SELECT (SELECT account_id FROM folders WHERE id = m.folder_id) AS account_id,
+                         lower(e.from_addr) AS sender, m.flags, m.size, coalesce(e.date, m.internaldate, 0) AS at,
+                         m.id, m.content_id
+                  FROM documents d CROSS JOIN messages m ON m.content_id = d.content_id
+                  CROSS JOIN envelopes e ON e.content_id = d.content_id
+                  WHERE d.features & ?1 AND m.folder_id IN (
+                      SELECT f.id FROM folders f JOIN accounts a ON a.id = f.account_id
+                      WHERE f.special_use NOT IN ({elsewhere}) AND (?2 IS NULL OR a.name = ?2)))
+            GROUP BY account_id, sender ORDER BY count(*) DESC, sender LIMIT ?3""",
         (features, account, limit),
     )
     every: list[tuple[Any, ...]] = [(*row[:5], row[5] or None, *row[6:]) for row in rows]
