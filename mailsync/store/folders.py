@@ -151,6 +151,11 @@ def note_unchanged(connection: sqlite3.Connection, folder_ids: Sequence[int], at
     )
 
 
+def stop_sync(connection: sqlite3.Connection, folder_id: int) -> None:
+    """A sync was ended before its end, by who asked for it."""
+    connection.execute("UPDATE folders SET syncing = 0 WHERE id = ?", (folder_id,))
+
+
 def fail_sync(connection: sqlite3.Connection, folder_id: int, error: str, hint: str) -> None:
     connection.execute(
         "UPDATE folders SET syncing = 0, error = ?, error_hint = ? WHERE id = ?", (error, hint, folder_id)

@@ -87,6 +87,9 @@ class AccountMirror(AccountConnection):
             outcome = type(error).__name__
             if not isinstance(error, Interrupted):
                 log.warning("sync_failed", account=self.name, exc_info=error)
+        except asyncio.CancelledError:  # nobody wants it any more, and the server is silent
+            await self.set_state(self.resting)
+            raise
         finally:
             self.syncing, self.discovering = False, None
             await self.end()
@@ -243,8 +246,9 @@ class AccountMirror(AccountConnection):
                         if losses >= LOSSES:
                             raise
                 await asyncio.sleep(0.2 * 4**losses)
-            except Interrupted as error:
-                task.result.error = str(error)
+            except (Interrupted, asyncio.CancelledError) as error:
+                task.result.error = str(error) or str(Interrupted())
+                await self.store.awrite(lambda connection: folders.stop_sync(connection, task.folder.id))
                 raise
             except MailsyncError as error:
                 await self._folder_failed(task, error)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailsync.errors import StoreError, Unreachable
+from mailsync.jobs import queue as queue_module
 from mailsync.jobs import worker as worker_module
 from mailsync.jobs.queue import Outcome, StoreQueue
 from mailsync.jobs.worker import WORKERS, Handler, Worker
@@ -151,6 +152,77 @@ async def test_cancelling_what_runs_and_what_waits(store: Store) -> None:
         for job_id in ids[1:]:
             assert (await ended(store, job_id)).status == "cancelled"
         assert (await ended(store, await insert(store, "good"))).status == "completed"
+
+
+async def test_what_hangs_on_a_server_is_dropped_and_what_changes_one_never_is(store: Store) -> None:
+    goes_on = asyncio.Event()
+
+    async def hang(job: Job, stopping: Callable[[], bool]) -> Outcome:
+        await goes_on.wait()
+        return Outcome(False, {"stopped": stopping()}, "stopped before it was complete")
+
+    async with serving(store, verify=hang, restore=hang, good=succeed) as worker:
+        number = await store.awrite(lambda c: jobs.insert(c, "restore", time.time(), account="work", max_attempts=9))
+        ids = [await insert(store, "verify"), number]
+        for job_id in ids:
+            await ended(store, job_id, "running")
+        asked = time.monotonic()
+        for job_id in ids:
+            await cancel(store, job_id)
+        looked = await ended(store, ids[0])
+        assert time.monotonic() - asked < 1.0
+        assert (looked.status, looked.error) == ("cancelled", "cancelled while it waited for the server")
+        assert (await ended(store, await insert(store, "good"))).status == "completed"
+        assert (await ended(store, ids[1], "running")).cancel_requested
+        goes_on.set()
+        changed = await ended(store, ids[1])
+        assert (changed.status, changed.result) == ("cancelled", {"stopped": True})
+        await rests(worker)
+
+
+async def test_a_worker_that_lost_a_job_ends_it_without_effect(store: Store) -> None:
+    async with serving(store, wait=until_told):
+        number = await insert(store, "wait")
+        await ended(store, number, "running")
+        # As after a long suspension in which somebody had removed the file that says it is alive.
+        await store.awrite(lambda c: jobs.reclaim(c, time.time(), lambda worker, beaten: True))
+        other = await ended(store, number, "failed")
+        assert other.error == "the process that ran it was killed"
+        await asyncio.sleep(0.1)
+        assert await ended(store, number) == other
+
+
+async def test_a_heartbeat_tells_that_a_silent_job_is_being_worked_at(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "BEAT_SECONDS", 0.05)
+    async with serving(store, wait=until_told):
+        number = await insert(store, "wait")
+        first = (await ended(store, number, "running")).heartbeat_at
+        await asyncio.sleep(0.3)
+        later = (await ended(store, number, "running")).heartbeat_at
+        assert first is not None
+        assert later is not None
+        assert later > first
+        await cancel(store, number)
+
+
+async def test_what_failed_for_now_is_tried_again_when_it_is_due(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "LOOK_SECONDS", 0.01)
+    attempts: list[float] = []
+
+    async def flaky(job: Job, stopping: Callable[[], bool]) -> Outcome:
+        attempts.append(time.monotonic())
+        if len(attempts) < 3:
+            raise Unreachable("no route")
+        return Outcome(True, {})
+
+    async with serving(store, flaky=flaky):
+        number = await store.awrite(lambda c: jobs.insert(c, "flaky", time.time(), max_attempts=5, backoff=0.1))
+        job = await ended(store, number)
+    assert (job.status, job.attempt, job.error) == ("completed", 3, None)
+    assert attempts[1] - attempts[0] >= 0.1
+    assert attempts[2] - attempts[1] >= 0.2
 
 
 async def test_stopping_ends_what_runs_and_takes_nothing_more(store: Store) -> None:

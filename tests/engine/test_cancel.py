@@ -1,0 +1,130 @@
+"""A cancelled job ends within a second: between two batches, and where it waits for a server that has fallen silent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailsync.engine.engine import Engine
+from mailsync.store import jobs
+from mailsync.sync import download
+from mailsync.sync import verify as verify_module
+from tests.engine import driver
+from tests.servers.fake import FakeServer, box
+from tests.servers.scripted import Command, Link
+from tests.sync.rig import ACCOUNT, Rig
+
+SECOND = 1.0
+MESSAGES = 400
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeServer, Rig]]:
+    """A server, and an engine on it that only does what it is asked for; small batches."""
+    monkeypatch.setenv(f"MAILSYNC_PASSWORD_{ACCOUNT.upper()}", "secret")
+    monkeypatch.setattr(download, "BATCH_BYTES", 20_000)
+    monkeypatch.setattr(verify_module, "BATCH_BYTES", 20_000)
+    with FakeServer({"INBOX": box(MESSAGES, size=1000)}) as server, Rig(tmp_path, server.port) as rig:
+        config = driver.config_for(server.port, "alice")
+        engine = Engine(config, rig.store, tmp_path, schedules=False, monitors=False)
+        engine.start()
+        try:
+            yield server, rig
+        finally:
+            server.hooks.clear()
+            engine.stop()
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def ask(rig: Rig, kind: str, **params: Any) -> int:
+    return rig.store.write(lambda c: jobs.insert(c, kind, time.time(), account=ACCOUNT, params=params)).result()
+
+
+def status(rig: Rig, number: int) -> str:
+    return str(rig.execute("SELECT status FROM jobs WHERE id = ?", number)[0][0])
+
+
+def cancelled(rig: Rig, number: int) -> float:
+    """Cancel a job; the seconds until it has ended."""
+    asked = time.monotonic()
+    rig.store.write(lambda c: jobs.request_cancel(c, number, time.time())).result()
+    until(lambda: status(rig, number) != "running")
+    assert status(rig, number) == "cancelled"
+    return time.monotonic() - asked
+
+
+def dribbling(server: FakeServer) -> Callable[[Link, Command], Any]:
+    """Some 200 messages a second, for as long as it takes."""
+
+    async def slowly(link: Link, command: Command) -> bool:
+        send = link.send
+
+        async def later(*pieces: bytes) -> None:
+            await asyncio.sleep(0.005)
+            await send(*pieces)
+
+        link.send = later  # type: ignore[method-assign]
+        with contextlib.suppress(ConnectionError):
+            await server._fetch(link, command)
+            link.send = send  # type: ignore[method-assign]
+            await link.ok(command)
+        return True
+
+    return slowly
+
+
+async def silent(link: Link, command: Command) -> bool:
+    """Not a word, and no end either."""
+    await link.closed()
+    return True
+
+
+@pytest.mark.parametrize("kind", ["sync", "verify"])
+def test_it_ends_between_two_batches_and_what_was_done_is_kept(rig: tuple[FakeServer, Rig], kind: str) -> None:
+    server, mirror = rig
+    if kind == "verify":
+        first = ask(mirror, "sync")
+        until(lambda: status(mirror, first) == "completed")
+    server.hooks["UID FETCH"] = dribbling(server)
+    number = ask(mirror, kind, deep=True)
+    until(lambda: status(mirror, number) == "running")
+    if kind == "sync":
+        until(lambda: len(mirror.uids("INBOX")) > 50)
+    else:
+        until(lambda: server.verbs().count("UID FETCH") > 2)
+    assert cancelled(mirror, number) < SECOND
+    assert not mirror.execute("SELECT 1 FROM folders WHERE syncing")
+    if kind == "sync":
+        assert 50 < len(mirror.uids("INBOX")) < MESSAGES
+    server.hooks.clear()
+    again = ask(mirror, kind, deep=True)
+    until(lambda: status(mirror, again) == "completed")
+    assert len(mirror.uids("INBOX")) == MESSAGES
+
+
+@pytest.mark.parametrize(("kind", "verb"), [("sync", "LOGIN"), ("sync", "UID FETCH"), ("check", "LIST")])
+def test_it_ends_where_a_server_has_fallen_silent(rig: tuple[FakeServer, Rig], kind: str, verb: str) -> None:
+    server, mirror = rig
+    server.hooks[verb] = silent
+    number = ask(mirror, kind)
+    until(lambda: verb in server.verbs())
+    assert cancelled(mirror, number) < SECOND
+    state = mirror.execute("SELECT state FROM accounts")[0][0]
+    assert state not in ("syncing", "connecting")
+    assert not mirror.execute("SELECT 1 FROM folders WHERE syncing")
+    server.hooks.clear()
+    again = ask(mirror, "sync")
+    until(lambda: status(mirror, again) == "completed")  # nothing is left locked, no connection is taken for a good one
+    assert len(mirror.uids("INBOX")) == MESSAGES
