@@ -20,6 +20,7 @@ from mailsync.record import record
 from mailsync.store import restorable
 from mailsync.store.cleanup_places import Place
 from mailsync.store.cleanup_runs import Row
+from mailsync.store.database import Store
 from mailsync.sync import identity, internaldate
 
 MESSAGE_ID = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
@@ -29,6 +30,9 @@ Judgement = Literal["go", "gone", "skipped", "other", "unseen"]
 
 class Judge(Protocol):
     """Knows what is not touched even though it is on the list."""
+
+    def learn(self, store: Store) -> None:
+        """Bring what the judge knows up to date; blocks."""
 
     def spared(self, connection: sqlite3.Connection, read: Sequence[tuple[Row, bytes]]) -> dict[int, str]:
         """Why, by what they say and by what the mirror knows of them; by the number of the row, of those that are."""

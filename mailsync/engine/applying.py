@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.queue import Outcome
-from mailsync.store import cleanup_runs, folders, jobs
+from mailsync.store import cleanup_runs, cleanups, folders, jobs
+from mailsync.store.cleanup_runs import Run
 from mailsync.store.jobs import Job
 
 if TYPE_CHECKING:
@@ -24,7 +26,10 @@ Resync = Callable[[Sequence[str]], Awaitable[None]]
 async def applied(
     mirror: AccountMirror, job: Job, stopping: Callable[[], bool], judge: Judge, share: float, resync: Resync
 ) -> Outcome:
-    """Carry an approved list out. Stopped by the end of the engine, it goes on with the next one."""
+    """Carry an approved list out. Stopped by the end of the engine, it goes on with the next one.
+
+    The mirror sees first what the folders of the list hold now, and what was sent since: the judge asks it.
+    """
     from mailsync.cleanup.execution import Execution
 
     number, digest = int(job.params["run"]), str(job.params["hash"])
@@ -32,6 +37,9 @@ async def applied(
     run = Execution(mirror, job, approved, stopping, judge, share)
     failure: MailsyncError | None = None
     try:
+        approval = await mirror.store.aread(approved)
+        await resync(await mirror.store.aread(partial(_telling, approval=approval, account_id=mirror.account_id)))
+        await asyncio.to_thread(judge.learn, mirror.store)
         await run.carry_out()
     except MailsyncError as error:
         failure = error
@@ -66,6 +74,13 @@ async def concluded(run: Execution, number: int, failure: MailsyncError | None, 
         unfinished=goes_on,
         passing=failure is not None and failure.retry == "backoff",
     )
+
+
+def _telling(connection: sqlite3.Connection, *, approval: Run, account_id: int) -> list[str]:
+    """The folders that tell whether a list still holds."""
+    listed = {one.folder_id for one in cleanups.folders_of(connection, approval.cleanup_id)}
+    known = folders.present(connection, account_id).values()
+    return [one.name for one in known if one.id in listed or one.special_use == "\\Sent"]
 
 
 def _touched(connection: sqlite3.Connection, *, run_id: int, account_id: int) -> list[str] | None:

@@ -162,7 +162,7 @@ def doubled(connection: sqlite3.Connection, ids: Sequence[int], cleanup_id: int)
            WHERE m.id IN (SELECT value FROM json_each(?1)) AND EXISTS (
                SELECT 1 FROM envelopes g JOIN messages o ON o.content_id = g.content_id
                WHERE (g.content_id = e.content_id OR (e.message_id <> '' AND g.message_id = e.message_id))
-               AND o.folder_id = m.folder_id AND o.id <> m.id AND NOT EXISTS (
+               AND o.folder_id = m.folder_id AND o.id <> m.id AND NOT o.flags & 8 AND NOT EXISTS (
                    SELECT 1 FROM cleanup_items i
                    WHERE i.cleanup_id = ?2 AND i.message_id = o.id AND NOT i.excluded))""",
         (json.dumps([*ids]), cleanup_id),

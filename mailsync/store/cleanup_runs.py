@@ -265,6 +265,8 @@ def touched(connection: sqlite3.Connection, run_id: int) -> list[bytes]:
         """SELECT json_extract(before, '$.folder') FROM cleanup_journal WHERE run_id = ?1 AND state = 'done'
            UNION SELECT json_extract(after, '$.folder') FROM cleanup_journal WHERE run_id = ?1 AND state = 'done'
            UNION SELECT json_extract(c.value, '$[0]') FROM cleanup_journal j, json_each(j.after, '$.copies') c
+           WHERE j.run_id = ?1 AND j.state = 'done'
+           UNION SELECT json_extract(c.value, '$[0]') FROM cleanup_journal j, json_each(j.before, '$.copies') c
            WHERE j.run_id = ?1 AND j.state = 'done'""",
         (run_id,),
     )

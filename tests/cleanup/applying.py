@@ -12,12 +12,16 @@ from mailsync.jobs.queue import Outcome, settle
 from mailsync.model import Flag
 from mailsync.store import cleanups, jobs
 from mailsync.store.cleanup_runs import Row
+from mailsync.store.database import Store
 from tests.cleanup.undoing import approved, listed, proposed
 from tests.sync.rig import Rig
 
 
 class Lenient:
     """A judge who spares what is flagged, answered or a draft, and nothing for what it says."""
+
+    def learn(self, store: Store) -> None:
+        del store
 
     def spared(self, connection: sqlite3.Connection, read: Sequence[tuple[Row, bytes]]) -> dict[int, str]:
         del connection, read
