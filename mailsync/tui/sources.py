@@ -7,8 +7,9 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from mailsync.pipeline.scores import Score
 from mailsync.query.tree import Query
 from mailsync.store import documents, listing
 from mailsync.store.dashboard import Folder
@@ -35,6 +36,10 @@ class Source(Protocol):
     def matches(self) -> Matches:
         """What is marked in the list and in its messages."""
 
+    @property
+    def scores(self) -> Mapping[int, Score] | None:
+        """What its messages come to, of a list by priority; None of one by date."""
+
     def horizon(self, connection: sqlite3.Connection) -> object: ...
 
     def chunks(self, connection: sqlite3.Connection) -> Iterator[array[int]]: ...
@@ -56,6 +61,7 @@ class FolderSource:
     outgoing: bool = False
     nothing: str = "no messages in this folder"
     matches: Matches = field(default=NOTHING, compare=False)
+    scores: ClassVar[None] = None
 
     def horizon(self, connection: sqlite3.Connection) -> listing.Horizon:
         return listing.horizon(connection, self.folder_id)
@@ -102,6 +108,7 @@ class SearchSource:
     matches: Matches = field(compare=False)
     outgoing: bool = False
     nothing: str = "nothing found"
+    scores: ClassVar[None] = None
 
     def horizon(self, connection: sqlite3.Connection) -> object:
         """Never the same: anything that was committed may have changed what is found, a flag as well as mail."""

@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mailsync.errors import MailsyncError, QueryError
+from mailsync.pipeline.scores import Score
 from mailsync.store.conversations import Conversation
 from mailsync.store.database import Store
 from mailsync.tui.drawing import clean
@@ -29,6 +30,8 @@ from mailsync.tui.widgets.rows import RowList
 
 KEPT = 20 * PAGE
 """Lines kept at most; the rest is read again when it is scrolled to."""
+SCORED_LINES = 2
+"""Lines a row of a list by priority: the second one says why."""
 REST = 0.2
 """Seconds between two looks at a changing store at least: what changes more often cannot be read anyway."""
 REST_SHARE = 5
@@ -105,7 +108,7 @@ class MessageList(RowList):
         self._rows.clear()
         self._fresh.clear()
         self._rest_until, self.seconds, self.note = 0.0, 0.0, ""
-        self.set_rows(0)
+        self.set_rows(0, SCORED_LINES if source is not None and source.scores is not None else 1)
         self.cursor = 0
         self.jump(0)
         self.set_notice("" if source is None else "reading…")
@@ -120,6 +123,15 @@ class MessageList(RowList):
     def message_id(self) -> int | None:
         """The message under the cursor; of a thread, its newest one in the list."""
         return self._heads[self.cursor] if self._count else None
+
+    @property
+    def score(self) -> Score | None:
+        """What the message under the cursor comes to, in a list by priority."""
+        return self._score_of(self._heads[self.cursor]) if self._count else None
+
+    def _score_of(self, message_id: int) -> Score | None:
+        known = self._source.scores if self._source is not None else None
+        return known.get(message_id) if known is not None else None
 
     @property
     def withheld(self) -> bool:
@@ -269,6 +281,8 @@ class MessageList(RowList):
             self._take(reading.rows, reading.follow)
         elif reading.seen is not None:
             self._heads = reading.rows.heads
+            if self._item_height == SCORED_LINES:
+                self.touch()  # the same messages for other reasons
             self.post_message(self.Shown())
         assert self._source is not None
         self.set_notice(self._source.nothing if reading.complete else "reading…")
@@ -312,7 +326,7 @@ class MessageList(RowList):
             place = moved = 0
         with self.prevent(RowList.Moved):
             self._drawn.clear()
-            self.set_rows(len(ids))
+            self.set_rows(len(ids), self._item_height)
             self.set_reactive(RowList.cursor, place)
             self.refresh()
         if moved:
@@ -345,10 +359,16 @@ class MessageList(RowList):
             threaded=known is not None and known.view.threaded,
             open=known is not None and -key in known.view.open,
             member=known.members.get(key) if known is not None else None,
+            scored=self._item_height == SCORED_LINES,
+            score=self._score_of(self._heads[index]),
         )
         line = self.line()
         message_row.draw(line, self._rows.get(key), look, width)
-        return [line.strip(width)]
+        if not look.scored:
+            return [line.strip(width)]
+        below = self.line()
+        message_row.draw_reasons(below, look, width)
+        return [line.strip(width), below.strip(width)]
 
 
 def _find(ids: array[int], wanted: int, near: int) -> int | None:

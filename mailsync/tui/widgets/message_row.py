@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mailsync.model import Flag
+from mailsync.pipeline.scores import Score
 from mailsync.query.tree import Place
 from mailsync.store.conversations import Conversation
 from mailsync.store.listing import Row
@@ -24,6 +25,11 @@ COLUMNS = (
     Column("date", "Date", 8, keep=60, align="right"),
 )
 WIDE_COLUMNS = tuple(replace(column, width=26) if column.key == "from" else column for column in COLUMNS)
+SCORED = tuple(
+    replace(column, key="score", width=4, keep=90) if column.key == "size" else column
+    for column in (COLUMNS[0], COLUMNS[3], *COLUMNS[1:3], COLUMNS[4])
+)
+"""Of a list by priority: what each message comes to stands before it, and its size nowhere."""
 NARROW_THREADS = tuple(replace(column, width=18) if column.key == "subject" else column for column in COLUMNS)
 WIDE = 90
 """Cells of a row from which on there is room for whole names."""
@@ -31,6 +37,8 @@ FOLD = 2
 """Cells before a line that tell whether its thread is open."""
 COUNT = 4
 """Cells at the end of the people of a thread, for how many messages it has."""
+REASONS = 11
+"""Cells before the reasons of a message: they stand below whom it is from."""
 STEP = 2
 """Cells that an answer stands further to the right than what it answers, and DEEPEST the most of them."""
 DEEPEST = 10
@@ -48,11 +56,15 @@ class Look:
     """It is the line of a thread that is open."""
     member: Member | None = None
     """It is a message in an open thread."""
+    scored: bool = False
+    """It is a list by priority."""
+    score: Score | None = None
+    """What the message comes to in it."""
 
 
 def draw(line: Line, what: LineOf | None, look: Look, width: int) -> None:
     """Fill a line of `width` cells; None is a message that is not read yet."""
-    known = WIDE_COLUMNS if width > WIDE else NARROW_THREADS if look.threaded else COLUMNS
+    known = SCORED if look.scored else WIDE_COLUMNS if width > WIDE else NARROW_THREADS if look.threaded else COLUMNS
     columns = layout(known, width - FOLD * look.threaded)
     row = what.head if isinstance(what, Conversation) else what
     thread = what if isinstance(what, Conversation) and what.messages > 1 else None
@@ -62,12 +74,21 @@ def draw(line: Line, what: LineOf | None, look: Look, width: int) -> None:
         line.gap(2 if number > 1 else 0 if number == 0 else 1)
         if row is None:
             line.add("…" if column.key == "subject" else "", "muted", cells)
+        elif column.key == "score":
+            line.add(f"{look.score.score:.2f}" if look.score else "", "accent", cells, "right")
         elif column.key == "marks":
             _marks(line, row, thread)
         elif column.key == "from" and thread is not None:
             _people(line, thread, look, cells)
         else:
             _cell(line, row, column, cells, look, unread=_unread(row, thread))
+
+
+def draw_reasons(line: Line, look: Look, width: int) -> None:
+    """Below a line of `width` cells: why the message comes to what it does, what says most first."""
+    line.gap(REASONS + FOLD * look.threaded)
+    told = " · ".join(reason.text for reason in look.score.reasons) if look.score else ""
+    line.add(told, "muted", max(0, width - line.width))
 
 
 def _unread(row: Row, thread: Conversation | None) -> bool:

@@ -13,11 +13,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mailsync.pipeline.scores import Score
 from mailsync.store.database import Store
 from mailsync.tui.matches import Matches
 from mailsync.tui.widgets.attachment_list import AttachmentList
 from mailsync.tui.widgets.inked import Inked
-from mailsync.tui.widgets.prose import Prose
+from mailsync.tui.widgets.prose import Prose, Told
 from mailsync.tui.widgets.reader import Reader
 from mailsync.tui.widgets.rows import RowList
 
@@ -93,6 +94,7 @@ class ReadingPane(Vertical):
     reader = getters.query_one("#reader", Reader)
     attachments = getters.query_one("#attachments", AttachmentList)
     lacking = getters.query_one("#lacking", Prose)
+    why = getters.query_one("#reasons", Prose)
 
     def __init__(self, store: Store, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -103,6 +105,7 @@ class ReadingPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield ReaderTabs()
+        yield Prose(id="reasons")
         yield Reader(self._store, id="reader")
         yield Prose(id="lacking")
         yield AttachmentList(self._store, id="attachments")
@@ -110,6 +113,7 @@ class ReadingPane(Vertical):
     def on_mount(self) -> None:
         self.attachments.display = False
         self.lacking.display = False
+        self.why.display = False
 
     @property
     def front(self) -> Widget:
@@ -120,8 +124,10 @@ class ReadingPane(Vertical):
     def tab(self) -> Tab:
         return "attachments" if self._listing else self.reader.mode
 
-    def show_message(self, message_id: int | None) -> None:
-        """Show another message, as text."""
+    def show_message(self, message_id: int | None, score: Score | None = None) -> None:
+        """Show another message, as text; above it what it comes to in a list by priority, and why."""
+        self.why.display = score is not None
+        self.why.show(reasons(score) if score is not None else [])
         if message_id != self.reader.message_id:
             self.reader.show_message(message_id)
             self.attachments.show_message(message_id)
@@ -199,3 +205,10 @@ class ReadingPane(Vertical):
         if self._could_show != (document is not None):
             self._could_show = document is not None
             self.refresh_bindings()
+
+
+def reasons(score: Score) -> Told:
+    """What a message comes to, and its reasons with their weights, those first that say most."""
+    # The blank after a weight keeps it with its reason.
+    told = [f"{'−' if one.weight < 0 else '+'}{abs(one.weight):.1f}\u00a0{one.text}" for one in score.reasons]
+    return [(f"Priority {score.score:.2f}, confidence {score.confidence:.2f}", "accent"), (" · ".join(told), "plain")]
