@@ -102,8 +102,8 @@ def settled(noticed: int, known: int, weights: Weights) -> list[Reason]:
         add("cc", "you are in Cc")
     if known & NAMED:
         add("name", "it calls you by name")
-    discussed = noticed & bits.LIST and noticed & bits.REPLY and known & (TO | CC | NAMED)
-    if discussed or not noticed & (bits.BULK | bits.AUTOMATIC):
+    discussed = noticed & bits.LIST and noticed & bits.REPLY and not noticed & bits.AUTOMATIC
+    if not noticed & (bits.BULK | bits.AUTOMATIC) or (discussed and known & (TO | CC | NAMED)):
         if noticed & bits.QUESTION:
             add("question", "it asks something")
         if noticed & bits.DEADLINE:
@@ -118,7 +118,7 @@ def settled(noticed: int, known: int, weights: Weights) -> list[Reason]:
             break
     if noticed & bits.LIST:
         add("list", "it came by a mailing list")
-    if noticed & bits.BULK:
+    if noticed & bits.BULK and not discussed:
         add("bulk", "it was sent in bulk")
     if noticed & bits.AUTOMATIC:
         add("automatic", "a program wrote it")

@@ -20,6 +20,6 @@ def terms(config: Config) -> Terms:
     accounts = config.accounts.values()
     mine = {one for account in accounts for one in (account.email, account.username, *account.aliases)}
     called = {name for account in accounts for name in account.names}
-    weights = config.triage.weights.model_dump()
-    told = json.dumps([SCORES, sorted(mine), sorted(called), weights, config.triage.learn])
+    weights: dict[str, float] = dict(config.triage.weights)
+    told = json.dumps([SCORES, sorted(mine), sorted(called), weights, config.triage.learn], sort_keys=True)
     return Terms(sha256(told.encode()).hexdigest()[:16], weights, config.triage.learn)

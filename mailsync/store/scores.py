@@ -18,7 +18,7 @@ MINE, LISTED = 8, 16
 """Bits of `known`, as in `pipeline.scores`."""
 NEWEST = 20
 """Documents of an origin that tell what the user does with it."""
-AWAY = ("\\Archive", "\\All", "\\Trash", "\\Junk")
+AWAY = ("\\Archive", "\\All", "\\Trash")
 """Special uses of folders that a person puts messages away to."""
 
 
