@@ -273,6 +273,8 @@ def carry_out(
         output.note(
             f"hint: mailsync cleanup show {number} --all tells of each message, cleanup undo {number} takes it back"
         )
+        if one.state == "interrupted":
+            output.note(f"hint: mailsync jobs retry {job_id} goes on where it stopped")
     if code:
         output.note(f"error: {error}")
         if hint:

@@ -196,6 +196,8 @@ def _undecided(connection: sqlite3.Connection, cleanup_id: int, at: float) -> Cl
     match one.state:
         case "proposed":
             return one
+        case "draft":
+            raise MailsyncError("this list is still being made", hint="see: mailsync jobs list")
         case "expired":
             raise MailsyncError("this list is too old to be decided on", hint="run: mailsync cleanup scan")
         case "superseded":

@@ -249,6 +249,8 @@ def test_lists_that_came_to_nothing_are_forgotten_in_time(store: Store) -> None:
     draft = ask(store, cleanup_drafts.draft, "work", "promotions", "Promotions", ["archive"], NOW)
     replaced = proposed(store, letters(2), rule="senders")
     ask(store, cleanup_drafts.supersede, "work", "senders")
+    with pytest.raises(MailsyncError, match="still being made"):
+        ask(store, cleanup_decisions.approve, draft, "", NOW)
     with pytest.raises(NotFound):
         ask(store, cleanup_drafts.draft, "nobody", "promotions", "Promotions", ["archive"], NOW)
 
