@@ -97,6 +97,45 @@ def begun(connection: sqlite3.Connection, job_id: int) -> list[Frozen]:
     return [restores.get(connection, row[0]) for row in found]
 
 
+def same_ids(connection: sqlite3.Connection, run_id: int) -> int:
+    """Give messages that a run has put somewhere the ids by which its list names them, where the mirror has taken them
+    for others with the same bytes, or for new ones; how many."""
+    changed = 0
+    for raw_name in cleanup_runs.touched(connection, run_id):
+        rows = connection.execute(
+            """SELECT i.message_id, m.folder_id, m.uid FROM cleanup_runs r JOIN cleanups l ON l.id = r.cleanup_id
+               JOIN folders f ON f.account_id = l.account_id AND f.raw_name = ?2 AND f.gone_at IS NULL
+               JOIN cleanup_journal j ON j.run_id = r.id AND j.state = 'done' AND j.after ->> 'folder' = ?3
+                   AND j.after ->> 'uidvalidity' = f.uidvalidity
+               JOIN cleanup_items i ON i.cleanup_id = r.cleanup_id AND i.number = j.item
+               JOIN messages m ON m.folder_id = f.id AND m.uid = j.after ->> 'uid'
+               JOIN contents c ON c.id = m.content_id AND c.digest = i.digest
+               WHERE r.id = ?1 AND m.id <> i.message_id""",
+            (run_id, raw_name, raw_name.decode("latin-1")),
+        ).fetchall()
+        for wanted, folder_id, uid in rows:
+            _take_id(connection, wanted, folder_id, uid)
+        changed += len(rows)
+    return changed
+
+
+def _take_id(connection: sqlite3.Connection, wanted: int, folder_id: int, uid: int) -> None:
+    """The message with that UID has the id `wanted` from now on; one that has it gets that of the message."""
+    here = "folder_id = ? AND uid = ?"
+    given = connection.execute(f"SELECT id FROM messages WHERE {here}", (folder_id, uid)).fetchone()[0]
+    connection.execute(
+        f"""UPDATE messages SET created_at =
+                coalesce((SELECT created_at FROM removed_messages WHERE id = ?), created_at) WHERE {here}""",
+        (wanted, folder_id, uid),
+    )
+    connection.execute("DELETE FROM removed_messages WHERE id = ?", (wanted,))
+    # message_labels refer to ids; what they refer to is whole again at the end of the transaction.
+    connection.execute("PRAGMA defer_foreign_keys = 1")
+    for old, new in ((wanted, -wanted), (given, wanted), (-wanted, given)):
+        connection.execute("UPDATE message_labels SET message_id = ? WHERE message_id = ?", (new, old))
+        connection.execute("UPDATE messages SET id = ? WHERE id = ?", (new, old))
+
+
 def outcomes(connection: sqlite3.Connection, restore_id: int, rows: Sequence[Row]) -> list[Result]:
     """What the list made of those rows that it is about and has come to."""
     known = {

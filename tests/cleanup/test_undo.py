@@ -1,0 +1,144 @@
+"""After an undo everything is as it was: folders, flags, keywords, dates, bytes, and the ids of mailsync."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cleanup import applying, undoing, undone
+from tests.cleanup.test_apply import even, letters
+from tests.servers.dovecot import Dovecot
+from tests.servers.imap_client import ImapClient
+from tests.servers.pymap_server import Pymap
+from tests.sync.rig import Held, Rig, assert_equal, truth
+
+COUNT = 120
+USES = {"Bin": "\\Trash", "Archive": "\\Archive"}
+CASES: list[list[str]] = [
+    ["mark_read", "label", "move:Old/Stuff"],
+    ["mark_unread", "unlabel:$Label1", "trash"],
+    ["flag", "archive"],
+    ["mark_read", "label:two words"],
+    ["expunge"],
+]
+MOVE, UIDPLUS = None, "IMAP4rev1 LITERAL+ UIDPLUS SPECIAL-USE"
+
+
+def in_order(client: ImapClient) -> dict[str, list[Held]]:
+    """What is in each folder that has anything, in the order of the UIDs."""
+    return {
+        name: [messages[uid] for uid in sorted(messages)] for name, (_, messages) in truth(client).items() if messages
+    }
+
+
+def contents(client: ImapClient) -> dict[str, Counter[Held]]:
+    return {name: Counter(messages) for name, messages in in_order(client).items()}
+
+
+def ids(rig: Rig) -> set[tuple[int, str, bytes]]:
+    """mailsync's ids, with folder and content."""
+    return set(
+        rig.execute(
+            """SELECT m.id, f.name, c.digest FROM messages m JOIN folders f ON f.id = m.folder_id
+               JOIN contents c ON c.id = m.content_id"""
+        )
+    )
+
+
+@pytest.mark.parametrize("capability", [MOVE, UIDPLUS], ids=["MOVE", "UIDPLUS"])
+async def test_there_and_back_again(
+    capability: str | None, start_dovecot: Callable[..., Dovecot], tmp_path: Path
+) -> None:
+    """Every action is undone, done again and undone again; the messages come back in the order that they had."""
+    users = {f"user{number}": "secret" for number in range(len(CASES))}
+    server = start_dovecot(users, special_use=USES, capability=capability)
+    for user, actions in zip(users, CASES, strict=True):
+        server.fill(user, "INBOX", letters(COUNT))
+        server.fill(user, "Archive", letters(9))
+        with (
+            Rig(tmp_path / user, server.port, user, options={"folders": {"exclude": ["\\Trash"]}}) as rig,
+            server.client(user) as client,
+        ):
+            await rig.sync()
+            undoing.consent(rig)
+            before, known = contents(client), ids(rig)
+            assert await applying.applied(rig, ["INBOX"], actions) == {"done": COUNT}
+            after = contents(client)
+            assert after != before
+            assert await undone.undone(rig, 1) == {"done": COUNT}
+            assert (contents(client), undone.state(rig, 1)) == (before, "undone")
+            assert in_order(client)["INBOX"] == [
+                Held(raw, frozenset(flags), int(when.timestamp()) if when else None)
+                for raw, flags, when in letters(COUNT)
+            ]
+            assert ids(rig) == known
+            typed = f"EXPUNGE {COUNT}" if "expunge" in actions else ""
+            assert await undone.undone(rig, 1, again=True, typed=typed) == {"done": COUNT}
+            assert (contents(client), undone.state(rig, 1)) == (after, "completed")
+            assert await undone.undone(rig, 1) == {"done": COUNT}
+            assert (contents(client), undone.state(rig, 1), ids(rig)) == (before, "undone", known)
+
+
+async def test_in_part_while_others_are_at_work(start_dovecot: Callable[..., Dovecot], tmp_path: Path) -> None:
+    """What was flagged since stays flagged, what was moved since stays where it is, what was expunged comes back, what
+    somebody has moved back is there once."""
+    server = start_dovecot({"alice": "secret"}, special_use=USES)
+    server.fill("alice", "INBOX", letters(60))
+    with Rig(tmp_path, server.port, "alice") as rig, server.client("alice") as client:
+        client.create("Kept")
+        await rig.sync()
+        undoing.consent(rig)
+        before = in_order(client)["INBOX"]
+        assert await applying.applied(rig, ["INBOX"], ["mark_read", "trash"], where=even) == {"done": 30}
+        ids_of = [row[0] for row in rig.execute("SELECT message_id FROM cleanup_items ORDER BY number")]
+        assert await undone.undone(rig, 1, messages=ids_of[:10]) == {"done": 10}
+        assert undone.state(rig, 1) == "part_undone"
+        uids = client.uids("Bin")
+        assert len(uids) == 20
+        client.store("Bin", uids[:3], "+FLAGS", "\\Flagged")
+        client.expunge("Bin", uids[3:6])
+        client.command("SELECT Bin")
+        client.command(f"UID MOVE {uids[6]}:{uids[8]} Kept")
+        client.command(f"UID MOVE {uids[9]}:{uids[11]} INBOX")
+        counts = await undone.undone(rig, 1)
+        assert (counts, undone.state(rig, 1)) == ({"done": 17, "skipped": 3}, "part_undone")
+        reasons = Counter(
+            row[0] for row in rig.execute("SELECT reason FROM cleanup_journal WHERE run_id = 3 AND reason <> ''")
+        )
+        assert reasons == {
+            "it is in Kept now": 3,
+            "put on the server once more": 3,
+            "it was there already": 3,
+        }
+        held = truth(client)
+        assert len(held["Kept"][1]) == 3
+        assert not held["Bin"][1]
+        now = Counter(held["INBOX"][1].values())
+        kept = Counter(Held(one.raw, frozenset(), one.internaldate) for one in held["Kept"][1].values())
+        flagged = [one for one in now.elements() if "\\Flagged" in one.flags]
+        assert len(flagged) == 3
+        assert now.total() == 57
+        plain = Counter(Held(one.raw, frozenset(), one.internaldate) for one in now.elements())
+        assert plain + kept == Counter(Held(one.raw, frozenset(), one.internaldate) for one in before)
+        await rig.sync()
+        assert_equal(rig, client)
+
+
+async def test_on_pymap(pymap: Pymap, tmp_path: Path) -> None:
+    with pymap.client() as client:
+        plain = [(raw, [one for one in flags if one[0] == "\\"], when) for raw, flags, when in letters(COUNT)]
+        client.append_many("INBOX", plain)
+        with Rig(tmp_path, pymap.port, pymap.user, pymap.password) as rig:
+            await rig.sync()
+            undoing.consent(rig)
+            before, known = in_order(client), ids(rig)
+            for number, actions in enumerate((["mark_read", "label", "move:Old"], ["expunge"]), 1):
+                half = frozenset(rig.uids("INBOX")[::2])
+                assert await applying.applied(rig, ["INBOX"], actions, where=half.__contains__) == {"done": COUNT // 2}
+                assert contents(client)["INBOX"].total() == COUNT // 2
+                assert await undone.undone(rig, number) == {"done": COUNT // 2}
+                assert contents(client) == {"INBOX": Counter(before["INBOX"])}
+                assert ids(rig) == known
