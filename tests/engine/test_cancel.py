@@ -13,12 +13,15 @@ import pytest
 
 from mailsync.engine.engine import Engine
 from mailsync.store import jobs
-from mailsync.sync import download
+from mailsync.sync import download, putting
 from mailsync.sync import verify as verify_module
 from tests.engine import driver
-from tests.servers.fake import FakeServer, box
+from tests.servers.dovecot import Dovecot
+from tests.servers.fake import FakeServer, box, letter
+from tests.servers.proxy import FaultProxy
 from tests.servers.scripted import Command, Link
-from tests.sync.rig import ACCOUNT, Rig
+from tests.sync.restoring import consent, frozen, submitted
+from tests.sync.rig import ACCOUNT, Rig, truth
 
 SECOND = 1.0
 MESSAGES = 400
@@ -128,3 +131,38 @@ def test_it_ends_where_a_server_has_fallen_silent(rig: tuple[FakeServer, Rig], k
     again = ask(mirror, "sync")
     until(lambda: status(mirror, again) == "completed")  # nothing is left locked, no connection is taken for a good one
     assert len(mirror.uids("INBOX")) == MESSAGES
+
+
+def test_a_restore_ends_between_two_batches_and_goes_on_when_it_is_asked_for_again(
+    dovecot: Dovecot, fresh_user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"MAILSYNC_PASSWORD_{ACCOUNT.upper()}", dovecot.users[fresh_user])
+    monkeypatch.setattr(putting, "BATCH_MESSAGES", 5)
+    dovecot.fill(fresh_user, "INBOX", [(letter(number), (), None) for number in range(MESSAGES)])
+    with (
+        FaultProxy(dovecot.port) as line,
+        Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user]) as rig,
+    ):
+        consent(rig)
+        engine = Engine(driver.config_for(line.port, fresh_user), rig.store, tmp_path, schedules=False, monitors=False)
+        engine.start()
+        try:
+            first = ask(rig, "sync")
+            until(lambda: status(rig, first) == "completed")
+            with dovecot.client(fresh_user) as client:
+                client.expunge("INBOX", client.uids("INBOX"))
+            gone = ask(rig, "sync", full=True)
+            until(lambda: status(rig, gone) == "completed")
+            line.faults.latency = 0.02
+            number = submitted(rig, frozen(rig, rig.mirror, removed=0.0)).id
+            until(lambda: rig.execute("SELECT processed FROM jobs WHERE id = ?", number)[0][0] > 50)
+            assert cancelled(rig, number) < SECOND
+            with dovecot.client(fresh_user) as client:
+                assert 50 < len(truth(client)["INBOX"][1]) < MESSAGES
+            line.faults.latency = 0.0
+            rig.store.write(lambda connection: jobs.retry(connection, number, time.time())).result()
+            until(lambda: status(rig, number) == "completed")
+        finally:
+            engine.stop()
+        with dovecot.client(fresh_user) as client:
+            assert len(truth(client)["INBOX"][1]) == MESSAGES  # each once
