@@ -102,10 +102,15 @@ def get(connection: sqlite3.Connection, unsubscribe_id: int) -> Unsubscribe:
 
 
 def _read(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> list[Unsubscribe]:
+    # What was cancelled before it began, or killed before an answer came, has nobody left to note it.
+    over = "u.finished_at IS NULL AND coalesce(j.finished_at, j.id IS NULL)"
     rows = connection.execute(
         f"""SELECT u.id, a.name, u.job_id, u.message_id, u.digest, u.sender, u.list_id, u.address, u.evidence,
-                   u.approved_by, u.created_at, u.state, u.detail, u.finished_at
-            FROM unsubscribes u JOIN accounts a ON a.id = u.account_id WHERE {condition}""",
+                   u.approved_by, u.created_at, iif({over}, 'failed', u.state),
+                   iif({over}, coalesce(j.error, 'the job was ' || j.status, 'its job is gone'), u.detail),
+                   coalesce(u.finished_at, j.finished_at)
+            FROM unsubscribes u JOIN accounts a ON a.id = u.account_id LEFT JOIN jobs j ON j.id = u.job_id
+            WHERE {condition}""",
         values,
     ).fetchall()
     every: list[tuple[Any, ...]] = [(*row[:8], json.loads(row[8]), *row[9:]) for row in rows]
@@ -143,7 +148,7 @@ def approve(
     if use in _ELSEWHERE:
         raise MailsyncError("this is junk or thrown away: an answer would tell its sender that somebody is there")
     under_way = newest(connection, account).get((account, sender))
-    if under_way is not None and under_way.state in ("waiting", "begun") and _goes_on(connection, under_way):
+    if under_way is not None and under_way.state in ("waiting", "begun"):
         raise MailsyncError("this is under way", hint=f"see: mailsync jobs show {under_way.job_id}")
     place = hashlib.sha256(address.encode()).hexdigest()
     facts: dict[str, Any] = {"message": message_id, "place": place}
@@ -166,11 +171,6 @@ def approve(
     return job
 
 
-def _goes_on(connection: sqlite3.Connection, one: Unsubscribe) -> bool:
-    row = connection.execute("SELECT status FROM jobs WHERE id = ?", (one.job_id,)).fetchone()
-    return row is not None and row[0] in ("pending", "running")
-
-
 def begin(connection: sqlite3.Connection, unsubscribe_id: int) -> Unsubscribe:
     """It is about to be sent. ConsentMissing where that is not allowed any more."""
     readonly.require()
@@ -178,7 +178,7 @@ def begin(connection: sqlite3.Connection, unsubscribe_id: int) -> Unsubscribe:
     if not one.approved_by:
         raise MailsyncError("nobody has approved of this")
     consents.require(connection, one.account, cleanup_decisions.SCOPES)
-    connection.execute("UPDATE unsubscribes SET state = 'begun' WHERE id = ?", (unsubscribe_id,))
+    connection.execute("UPDATE unsubscribes SET state = 'begun', finished_at = NULL WHERE id = ?", (unsubscribe_id,))
     return one
 
 

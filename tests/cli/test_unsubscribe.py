@@ -117,6 +117,19 @@ def test_a_list_that_does_not_let_go(cli: CommandLine, server: HttpsServer) -> N
     assert (now["4"]["state"], now["4"]["detail"]) == ("failed", "127.0.0.1 answers with HTTP 410")
 
 
+def test_one_that_never_began_may_be_tried_again(cli: CommandLine, server: HttpsServer) -> None:
+    words = ("cleanup", "unsubscribe", "2", "--yes", "--no-wait", "--json")
+    assert cli(*words).json["job"] == "1"
+    assert "this is under way" in cli(*words).err
+    cli("jobs", "cancel", "1")
+    now = cli("cleanup", "unsubscribe", "--json").json["lists"][0]["unsubscribed"]
+    assert (now["state"], now["detail"]) == ("failed", "the job was cancelled")
+    assert server.asked == []
+    cli("jobs", "retry", "1")
+    assert cli("cleanup", "unsubscribe", "--json").json["lists"][0]["unsubscribed"]["state"] == "done"
+    assert len(server.asked) == 1
+
+
 def test_nobody_is_asked_without_an_approval(
     cli: CommandLine, server: HttpsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
