@@ -263,8 +263,8 @@ class MailsyncApp(App[None]):
                 snapshot = dashboard.read(connection)
                 ended = asking.ended(connection, tuple(self._asked))
             self._asked.difference_update(ended)
-            for failure in filter(None, ended.values()):
-                self.post_message(self.Told(*failure, bad=True))
+            for one in filter(None, ended.values()):
+                self.post_message(self.Told(one.told, one.hint, bad=one.bad))
             self.post_message(self.Looked(snapshot, _disk(self.store)))
         except (sqlite3.Error, MailsyncError) as error:
             self.post_message(self.Told("cannot read the mirror", str(error), bad=True))
@@ -337,9 +337,9 @@ class MailsyncApp(App[None]):
         self._tell(message.text, message.hint, bad=message.bad)
 
     def _tell(self, text: str, hint: str = "", *, bad: bool = False) -> None:
-        if bad:
+        if bad or hint:
             told = safe_text(text, 400) + (f"\n{safe_text(hint, 400)}" if hint else "")
-            self.notify(told, severity="error", timeout=10, markup=False)
+            self.notify(told, severity="error" if bad else "information", timeout=10, markup=False)
         elif self.pane is not None:
             self.pane.query_one(TopBar).say(text)
 

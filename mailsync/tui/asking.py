@@ -6,13 +6,15 @@ A `Wish` is carried out by the application, which tells the person what was aske
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from mailsync.store import jobs, quarantine
 from mailsync.store.database import Store
 from mailsync.tui import wording
 
+SPARED = 4
+"""Reasons for which messages are no candidates that are named."""
 PRIORITY = 10
 """Before what a schedule asks for."""
 Wish = Callable[[Store, float], tuple[str, int | None]]
@@ -87,13 +89,36 @@ def _job(store: Store, kind: str, params: dict[str, Any], now: float) -> int:
     return store.write(lambda connection: jobs.insert(connection, kind, now, params=params, priority=PRIORITY)).result()
 
 
-def ended(connection: sqlite3.Connection, job_ids: Iterable[int]) -> dict[int, tuple[str, str] | None]:
-    """Those of the jobs that have ended: None for one that went well, else (error, hint)."""
-    found: dict[int, tuple[str, str] | None] = {}
+class Ending(NamedTuple):
+    """What to tell of the end of a job: in a line and what follows from it; `bad` where it did not go well."""
+
+    told: str
+    hint: str
+    bad: bool
+
+
+def ended(connection: sqlite3.Connection, job_ids: Iterable[int]) -> dict[int, Ending | None]:
+    """Those of the jobs that have ended; None where that needs no words."""
+    found: dict[int, Ending | None] = {}
     for ident in job_ids:
         job = jobs.get(connection, ident)
         if job is None or job.status == "completed":
-            found[ident] = None
+            found[ident] = _went(job.kind, job.result or {}) if job is not None else None
         elif job.status not in ("pending", "running"):
-            found[ident] = (job.error or f"the job was {job.status}", job.error_hint or "")
+            found[ident] = Ending(job.error or f"the job was {job.status}", job.error_hint or "", True)
     return found
+
+
+def _went(kind: str, result: Mapping[str, Any]) -> Ending | None:
+    """The words for a job that went well, where it was asked for to know them."""
+    if kind == "cleanup_scan":
+        lists, spared = len(result.get("cleanups", ())), result.get("protected", {})
+        told = f"{lists} new proposal{'s' if lists != 1 else ''}: 5 shows them" if lists else "Nothing may go"
+        reasons = [f"{reason} ({wording.count(count)})" for reason, count in list(spared.items())[:SPARED]]
+        kept = f"{wording.messages(sum(spared.values()))} spared: {'; '.join(reasons)}" if spared else ""
+        return Ending(told, kept, False)
+    if kind in ("cleanup_apply", "undo"):
+        counts = result.get("results", {})
+        left = [f"{wording.count(counts[one])} {one}" for one in ("skipped", "failed") if counts.get(one)]
+        return Ending(", ".join([f"Done: {wording.messages(counts.get('done', 0))}", *left]), "", False)
+    return None

@@ -52,7 +52,7 @@ def complete(text: str, cursor: int, names: Mapping[str, Sequence[str]]) -> Comp
         return None
     first = [value for value in values if value.casefold().startswith(wanted)]
     inner = [value for value in values if wanted in value.casefold() and value not in first] if field else []
-    options = tuple(value if not field else _quoted(value) for value in (first + inner)[:MOST])
+    options = tuple(value if not field else quoted(value) for value in (first + inner)[:MOST])
     if not options or options == (typed,):
         return None
     return Completion(cursor - len(typed), cursor, options)
@@ -67,7 +67,7 @@ def names_in(snapshot: Snapshot) -> dict[str, list[str]]:
     }
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
     """A value as it is written in a query."""
     if _PLAIN.fullmatch(value):
         return value

@@ -43,6 +43,32 @@ def approve(config: Config, one: Cleanup, typed: str, *, large: bool) -> Wish:
     return carry_out
 
 
+def stage(find: Callable[[sqlite3.Connection], Sequence[int]], actions: Sequence[str], title: str) -> Wish:
+    """A proposal of the messages (ids of mailsync) that `find` gives."""
+
+    def carry_out(store: Store, now: float) -> tuple[str, int | None]:
+        from mailsync.cleanup import staging
+
+        job = store.write(lambda c: staging.stage(c, actions, now, messages=find(c), title=title)).result()
+        return "Looking which of them may go", job
+
+    return carry_out
+
+
+def stage_found(query: str, accounts: Sequence[str], actions: Sequence[str]) -> Wish:
+    """A proposal of all that a query finds in accounts."""
+
+    def carry_out(store: Store, now: float) -> tuple[str, int | None]:
+        from mailsync.cleanup import staging
+
+        job = store.write(
+            lambda c: staging.stage(c, actions, now, query=query, accounts=accounts, title=query)
+        ).result()
+        return "Looking which of them may go", job
+
+    return carry_out
+
+
 def reject(one: Cleanup) -> Wish:
     """Nothing of a proposal."""
 

@@ -85,7 +85,7 @@ ITEMS: dict[str, Look] = {
 """What becomes of a message of a clean-up."""
 
 UNREAD, FLAGGED, ANSWERED, ATTACHMENT, DRAFT, WITHHELD = "•", "★", "↩", "@", "✎", "↓"
-LABEL = "#"
+LABEL, MARKED = "#", "✓"
 """The glyphs of a message list; each is one cell wide in every terminal."""
 
 

@@ -82,6 +82,7 @@ class HelpScreen(ModalScreen[None]):
             (states.ATTACHMENT, "has attachments"),
             (states.LABEL, "a label, shown as a folder"),
             (states.WITHHELD, "not fetched, because you said so"),
+            (states.MARKED, "marked, to be proposed together"),
         )
         text.append("\n")
         for look in states.CHECKS.values():

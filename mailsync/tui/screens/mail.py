@@ -15,21 +15,25 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
+from mailsync.privacy import readonly
 from mailsync.store.dashboard import Folder
 from mailsync.store.database import Store
 from mailsync.tui import wording
 from mailsync.tui.completion import names_in
 from mailsync.tui.drawing import clean
 from mailsync.tui.matches import NOTHING
+from mailsync.tui.priority import PrioritySource
 from mailsync.tui.screens.parts import PartsPane
 from mailsync.tui.screens.prompt import PromptScreen
+from mailsync.tui.screens.staging import ACTIONS, StagingScreen, scopes
 from mailsync.tui.searches import KeptSearches, Searches
-from mailsync.tui.sources import FolderSource, SearchSource, scopes_at
+from mailsync.tui.sources import FolderSource, SearchSource, Source, scopes_at
 from mailsync.tui.vitals import Vitals
 from mailsync.tui.widgets.attachment_list import AttachmentList
 from mailsync.tui.widgets.folder_tree import FolderTree
 from mailsync.tui.widgets.keybar import KeyBar
 from mailsync.tui.widgets.list_status import ListStatus
+from mailsync.tui.widgets.marking import MarkingList
 from mailsync.tui.widgets.message_list import MessageList
 from mailsync.tui.widgets.reader import Reader
 from mailsync.tui.widgets.reading_pane import ReadingPane
@@ -58,11 +62,13 @@ class MailScreen(PartsPane):
         Binding("N", "match(-1)", "Match before", show=False, id="mail.match_before", tooltip="To the match before"),
         Binding("ctrl+o", "scope", "Where", id="search.scope", tooltip="Search everywhere, the account, the folder"),
         Binding("ctrl+s", "keep", "Keep", id="search.keep", tooltip="Keep this search, by a name, in the folder tree"),
+        Binding("o", "order", "Order", id="mail.order", tooltip="By priority, with the reasons, or the newest first"),
+        Binding("d", "propose", "Clean up", id="mail.propose", tooltip="Propose it, or all of the list, to be cleared"),
         Binding("f", "fetch", "Fetch", id="mail.fetch", tooltip="Fetch a message that was left on the server"),
         Binding("y", "copy_id", "Copy id", show=False, id="mail.copy_id", tooltip="Copy the id for `mailsync show`"),
     ]
     folders = getters.query_one("#tree", FolderTree)
-    messages = getters.query_one("#list", MessageList)
+    messages = getters.query_one("#list", MarkingList)
     reading = getters.query_one("#reading", ReadingPane)
     reader = getters.query_one("#reader", Reader)
     search = getters.query_one("#search", SearchLine)
@@ -72,6 +78,9 @@ class MailScreen(PartsPane):
         self._store, self._now = store, now
         self._kept = KeptSearches(self, store, searches, now)
         self._found: SearchSource | None = None
+        self._listed: FolderSource | SearchSource | None = None
+        self.by_priority = False
+        """What wants somebody's attention first is listed first, instead of the newest."""
         self._before: int | None = None
         self._folder_id: int | None = None
         self._wanted: int | None = None
@@ -84,7 +93,7 @@ class MailScreen(PartsPane):
             yield FolderTree(id="tree")
             with Vertical(id="list-box"):
                 yield SearchLine(self._now, id="search")
-                yield MessageList(self._store, self._now, id="list")
+                yield MarkingList(self._store, self._now, id="list")
                 yield ListStatus()
             yield ReadingPane(self._store, id="reading")
         yield KeyBar()
@@ -153,8 +162,34 @@ class MailScreen(PartsPane):
         self._end_search()
         self._folder_id = folder.id
         outgoing = folder.special_use.lower() in ("\\sent", "\\drafts")
-        self.messages.show_source(FolderSource(folder.id, outgoing), at)
+        self._list(FolderSource(folder.id, outgoing), at)
+
+    def _list(self, source: FolderSource | SearchSource, at: int | None = None) -> None:
+        """Show this list, in the order that is wanted, with the cursor `at` a message."""
+        self._listed = source
+        self.messages.show_source(self._ordered(source), at)
         self.reading.show_message(None)
+        self._show_title()
+
+    def _ordered(self, source: FolderSource | SearchSource) -> Source:
+        if not self.by_priority:
+            return source
+        if isinstance(source, SearchSource):
+            query, scope, matches = source.query, source.scope, source.matches
+        else:
+            query, scope, matches = None, scopes_at(self._folder())[-1], NOTHING
+        folder = self._folder_of(scope.folder_id)
+        return PrioritySource(query, scope, folder.name if folder else "", self.search.addresses, self._now, matches)
+
+    def _show_title(self) -> None:
+        title = "Messages" if self._found is None else "Found"
+        self.query_one("#list-box").border_title = f"{title}, by priority" if self.by_priority else title
+
+    def action_order(self) -> None:
+        self.by_priority = not self.by_priority
+        if self._listed is not None:
+            # What comes first is at the top; the way back leads to the message among its neighbours.
+            self._list(self._listed, None if self.by_priority else self.messages.message_id)
 
     def _show_status(self) -> None:
         rows, folder = self.messages, self._folder()
@@ -166,6 +201,7 @@ class MailScreen(PartsPane):
         else:
             where = f"{folder.account} / {folder.name}" if folder else ""
             note += [f"{wording.count(folder.unread)} unread"] if folder and folder.unread else []
+        note += [f"{wording.count(len(rows.marked))} marked"] if rows.marked else []
         self.query_one(ListStatus).show(where, rows.cursor + 1 if count else 0, count, " · ".join(note))
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
@@ -196,17 +232,22 @@ class MailScreen(PartsPane):
     def _follow_list(self) -> None:
         self._follow = None
         if self.reading.display:
-            self.reading.show_message(self.messages.message_id)
+            self._read()
+
+    def _read(self) -> None:
+        self.reading.show_message(self.messages.message_id, self.messages.score)
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         if message.rows is self.folders:
             self._follow_tree()
             self.show_view("list")
         elif self.messages.message_id is not None:
-            self.reading.show_message(self.messages.message_id)
+            self._read()
             self.show_view("reader")
 
     def on_message_list_shown(self) -> None:
+        if self.reader.message_id is not None and self.reader.message_id == self.messages.message_id:
+            self._read()  # it may come to something else by now
         self._show_status()
         self._show_fetch()
 
@@ -223,11 +264,13 @@ class MailScreen(PartsPane):
 
     def view_entered(self, view: str) -> None:
         if view == "reader":
-            self.reading.show_message(self.messages.message_id)
+            self._read()
 
     async def action_back(self) -> None:
         at = self.VIEWS.index(self.view)
-        if self.search.has_focus_within or (self.search.display and self.view == "list"):
+        if self.messages.marked and self.view == "list":
+            self.messages.unmark()
+        elif self.search.has_focus_within or (self.search.display and self.view == "list"):
             self._leave_search()
         elif at:
             self.show_view(self.VIEWS[at - 1])
@@ -249,9 +292,7 @@ class MailScreen(PartsPane):
                 self._leave_search()
             return
         self._found = message.source
-        self.query_one("#list-box").border_title = "Found"
-        self.messages.show_source(message.source)
-        self.reading.show_message(None)
+        self._list(message.source)
         self.reading.mark(message.source.matches)
         self.refresh_bindings()
         if message.done and self.search.has_focus_within:
@@ -274,7 +315,7 @@ class MailScreen(PartsPane):
     def _end_search(self) -> None:
         self._found = None
         self.search.close()
-        self.query_one("#list-box").border_title = "Messages"
+        self._show_title()
         self.reading.mark(NOTHING)
         self.refresh_bindings()
 
@@ -323,7 +364,25 @@ class MailScreen(PartsPane):
             return self._found is not None or (action == "scope" and self.search.has_focus_within)
         if action == "fetch":
             return (True if self.vitals.can_sync else None) if self.messages.withheld else False
+        if action == "propose":
+            return False if readonly.forbidden() else True if self.vitals.can_sync else None
         return super().check_action(action, parameters)
+
+    def action_propose(self) -> None:
+        """Ask what of the list is to be proposed, and what for."""
+        if not self.messages.count or self.messages.loading_list:
+            return
+        found = (self._found, self.search.text.strip()) if self._found is not None else None
+        names = [one.name for one in self.vitals.accounts]
+        offered = scopes(self.messages, found, self._folder(), names, first=self.by_priority)
+        picked = 1 if found is not None and not self.messages.marked else 0
+
+        def answered(staged: tuple[int, int] | None) -> None:
+            if staged is not None:
+                self.messages.unmark()
+                self.post_message(self.Wished(offered[staged[0]][1](ACTIONS[staged[1]][2])))
+
+        self.app.push_screen(StagingScreen([told for told, _ in offered], picked), answered)
 
     def action_fetch(self) -> None:
         if self.messages.withheld and self.messages.message_id is not None:
