@@ -15,6 +15,7 @@ from mailsync.cli import (
     auth,
     cleanup,
     cleanup_scan,
+    cleanup_undo,
     cleanup_unsubscribe,
     consent,
     context,
@@ -93,4 +94,5 @@ for group in (account.app, audit.app, auth.app, cleanup.app, consent.app, db.app
 for module in (syncing, watch, status, health, doctor, search, triage, show, thread, attachments, restore, face):
     module.register(app)
 cleanup_scan.register(cleanup.app)
+cleanup_undo.register(cleanup.app)
 cleanup_unsubscribe.register(cleanup.app)

@@ -48,6 +48,7 @@ def test_the_commands_of_this_version() -> None:
         "cleanup list",
         "cleanup reject",
         "cleanup show",
+        "cleanup undo",
         "cleanup unsubscribe",
         "consent grant",
         "consent list",
@@ -76,6 +77,7 @@ def test_the_commands_of_this_version() -> None:
         "status",
         "sync",
         "thread",
+        "triage",
         "verify",
         "watch",
     ]
