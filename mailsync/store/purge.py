@@ -23,7 +23,7 @@ from typing import Any
 from mailsync.errors import Interrupted
 from mailsync.privacy import consent
 from mailsync.record import record
-from mailsync.store import accounts, audit, consents, contents, documents, quarantine
+from mailsync.store import accounts, audit, consents, contents, documents, quarantine, scores
 from mailsync.store.codec import dictionary_of, unpack_many
 from mailsync.store.database import BUSY_SECONDS, FILE_NAME, Store
 
@@ -124,6 +124,7 @@ class Purge:
         self.counts["folders"] = connection.execute("DELETE FROM folders WHERE account_id = ?", (self._id,)).rowcount
         for table in ("labels", "traffic", "probes"):
             connection.execute(f"DELETE FROM {table} WHERE account_id = ?", (self._id,))
+        scores.forget(connection)
         self.clear(connection)
         counts: dict[str, Any] = dict(self.counts)
         audit.record(connection, "purged", at=self.at, account=self.account, **counts)

@@ -94,6 +94,8 @@ def fill(store: Store, account: str, bodies: list[bytes]) -> None:
                                          approved_by, created_at) VALUES (?, ?, x'00', ?, '', ?, '{}', 'me', 1)""",
             (account_id, rows[0][0], f"{account}@list.example", f"https://list.example/{SECRET}"),
         )
+        connection.execute("INSERT INTO origins (name) VALUES (?)", (f"{account} {SECRET}",))
+        connection.execute("INSERT INTO correspondents VALUES (?, 1, 1)", (f"{account} {SECRET}",))
         for of in (account, None):
             number = jobs.insert(connection, "sync", 1.0, account=of, params={"folders": [f"{account}-folder"]})
             told = [{"name": name, "folders": [{"name": f"{name}-folder"}]} for name in ("work", "home")]
