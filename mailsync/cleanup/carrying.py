@@ -176,15 +176,15 @@ class Carrying:
     # -- batches -----------------------------------------------------------------------------------------------
 
     async def _rounds(self, box: Mailbox, means: Means, numbers: array[int]) -> str:
-        """All rows of the folder, and once more those of which the server has told nothing. Gives why a whole batch was
-        refused, "" where none was."""
+        """All rows of the folder, and once more those of which the server has told nothing, or that it has refused.
+        Gives why a whole batch was refused again, "" where none was."""
         sought = [row for row in await self._begun(numbers) if self.looking.left_traces(row)]
         if sought:
             await self.looking.traced(sought)
             box = await self._reopened(box)
         why = await self._round(box, means, numbers)
-        again = [number for number in numbers if number in self.job.unsure]
-        if again and not why and not self.job.stop:
+        again = numbers if why else [number for number in numbers if number in self.job.unsure]
+        if again and not self.job.stop:
             why = await self._round(box, means, again)
         return why
 

@@ -33,10 +33,17 @@ class Lenient:
 
 
 def claimed(rig: Rig, job: jobs.Job) -> jobs.Job:
-    """A job that a worker has just taken."""
-    taken = rig.store.write(lambda connection: jobs.take(connection, job.id, time.time(), "test")).result()
-    assert taken is not None
-    return taken
+    """A job that a worker has just taken; one that failed is tried again."""
+
+    def take(connection: sqlite3.Connection) -> jobs.Job:
+        known = jobs.get(connection, job.id)
+        if known is not None and known.ended:
+            jobs.retry(connection, job.id, time.time())
+        taken = jobs.take(connection, job.id, time.time(), "test")
+        assert taken is not None
+        return taken
+
+    return rig.store.write(take).result()
 
 
 async def carried_out(
