@@ -23,6 +23,7 @@ from mailsync.demo.server import DemoServer, write_demo_config
 from mailsync.engine.engine import Engine
 from mailsync.model import AccountState
 from mailsync.pipeline import versions
+from mailsync.pipeline.scorer import Scorer
 from mailsync.privacy.consent import SCOPES
 from mailsync.privacy.log import FILE_NAME
 from mailsync.store import accounts, connections, consents, folders, health, jobs, quarantine
@@ -49,6 +50,8 @@ SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
     ("narrow", (80, 24), ()),
     ("help", (110, 36), ("question_mark",)),
     ("account-add", (100, 30), ("a", *"ada@example.org", "enter")),
+    ("priority", (150, 42), ("2", "o")),
+    ("jobs", (150, 42), ("6",)),
     ("quarantine", (150, 42), ("4", "j")),
 )
 
@@ -116,6 +119,34 @@ def set_aside(connection: sqlite3.Connection) -> None:
     quarantine.add(connection, account, folder, uidvalidity, [uid], quarantine.FETCH, told, at + 86400)
 
 
+def queued(connection: sqlite3.Connection) -> None:
+    """A clean-up that somebody approved of at work, jobs that wait, and one that failed."""
+    home, *others = [row[0] for row in connection.execute("SELECT name FROM accounts ORDER BY id")]
+    at = NOW.timestamp()
+
+    def taken(kind: str, account: str, age: float) -> int:
+        job = jobs.insert(connection, kind, at - age, account=account, priority=jobs.ASKED)
+        jobs.take(connection, job, at - age + 0.02, "4711")
+        return job
+
+    refused = taken("verify", others[0], 1500)
+    hint = "is the server up, and the port right?"
+    jobs.finish(connection, refused, "failed", at - 1480, error="connection refused", hint=hint)
+    scan = taken("cleanup_scan", home, 700)
+    jobs.progress(connection, scan, 80_412, 0, at - 600, total=80_412)
+    jobs.finish(connection, scan, "completed", at - 599)
+    cleaning = taken("cleanup_apply", home, 60)
+    jobs.approve(connection, cleaning, "ada", 12_840)
+    for second in range(0, 60, 6):
+        jobs.progress(connection, cleaning, 150 * second, 0, at - 59 + second)
+    jobs.insert(connection, "undo", at - 20, account=home, priority=jobs.ASKED)
+    jobs.insert(connection, "backfill", at - 15, account=others[0], priority=jobs.BACKGROUND)
+
+
+PREPARED = {"jobs": queued, "quarantine": set_aside}
+"""What is done to the mirror before a picture: the last ones, since the others show one in good order."""
+
+
 def connected(connection: sqlite3.Connection, name: str) -> None:
     """One connection that watches, and one that has just synced."""
     for purpose, state, folder, received in (("watch", "idle", "INBOX", 4_213), ("sync", "selected", "Sent", 182_344)):
@@ -163,8 +194,8 @@ def steady() -> None:
 async def draw(store: Store, names: list[tuple[str, str]]) -> None:
     moment = NOW.timestamp() + 95
     for name, size, keys in SHOTS:
-        if name == "quarantine":  # the last, since the others show a mirror in good order
-            store.write(set_aside).result()
+        if name in PREPARED:
+            store.write(PREPARED[name]).result()
         way = entrance(store.path.parent, store, known_servers())
         app = MailsyncApp(
             store,
@@ -194,7 +225,11 @@ def main() -> None:
             os.environ.update(server.environment)
             store = Store.open(Path(folder) / "data")
             names = mirror(store, Path(folder), server)
+            config = load_config(Path(folder) / "config.toml")
         understand(store)  # what the engine had not come to
+        scorer = Scorer(store, config)
+        while scorer.step():
+            pass
         as_watching(store, names)
         asyncio.run(draw(store, names))
         store.close()
