@@ -16,11 +16,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from mailsync.pipeline.addresses import addresses
-from mailsync.pipeline.mime import ParsedMessage
 from mailsync.record import record
 
 if TYPE_CHECKING:
     from mailsync.config.models import Config
+    from mailsync.pipeline.mime import ParsedMessage
 
 Addressed = Literal["to", "cc", "bcc", "name"]
 

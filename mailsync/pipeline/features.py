@@ -7,10 +7,11 @@ author wrote. Words are told apart once and looked up in sets; see `feature_word
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
-from mailsync.pipeline import feature_words as words
-from mailsync.pipeline.mime import ParsedMessage
+if TYPE_CHECKING:
+    from mailsync.pipeline.mime import ParsedMessage
 
 TEXT = 1500
 """Characters of text that are looked at."""
@@ -101,8 +102,19 @@ def _words(text: str) -> list[bytes]:
 class _Lexicon:
     """Words and phrases by what they say."""
 
-    def __init__(self, kinds: Iterable[tuple[str, int, bool]]) -> None:
-        """`kinds`: phrases, their bit, and whether a short word says it outside the subject, too."""
+    def __init__(self) -> None:
+        from mailsync.pipeline import feature_words as words  # whoever only wants to name what was noticed needs none
+
+        kinds = (  # phrases, their bit, and whether a short word says it outside the subject, too
+            (words.RECEIPT, RECEIPT, False),
+            (words.INVOICE, INVOICE, False),
+            (words.TICKET, TICKET, False),
+            (words.SECURITY_CODE, SECURITY_CODE, False),
+            (words.DEADLINE, DEADLINE, True),
+            (words.ASKS, QUESTION, True),
+            (words.PROMOTION, PROMOTION, True),
+            (words.NOTIFICATION, NOTIFICATION, False),
+        )
         self.anywhere: dict[bytes, int] = {}
         self.subject: dict[bytes, int] = {}
         self.phrases: dict[bytes, list[tuple[bytes, int]]] = {}
@@ -154,18 +166,9 @@ class _Lexicon:
         )
 
 
-_lexicon = _Lexicon(
-    (
-        (words.RECEIPT, RECEIPT, False),
-        (words.INVOICE, INVOICE, False),
-        (words.TICKET, TICKET, False),
-        (words.SECURITY_CODE, SECURITY_CODE, False),
-        (words.DEADLINE, DEADLINE, True),
-        (words.ASKS, QUESTION, True),
-        (words.PROMOTION, PROMOTION, True),
-        (words.NOTIFICATION, NOTIFICATION, False),
-    )
-)
+@cache
+def _lexicon() -> _Lexicon:
+    return _Lexicon()
 
 
 def features(message: ParsedMessage) -> int:
@@ -179,13 +182,14 @@ def features(message: ParsedMessage) -> int:
         bits |= QUESTION
     subject = _words(title)
     told = subject + _words(text)
-    bits |= _lexicon.found(subject, told)
+    lexicon = _lexicon()
+    bits |= lexicon.found(subject, told)
     whole = f"{title}\n{text}"
     if not whole.isascii():
         if _MARKS.search(whole):
             bits |= QUESTION
         if _UNSPACED.search(whole):
-            for phrase, bit in _lexicon.unspaced:
+            for phrase, bit in lexicon.unspaced:
                 if not bits & bit and phrase in whole:
                     bits |= bit
     if not bits & SECURITY_CODE and not _SECRETS.isdisjoint(told[:_ABOVE]):

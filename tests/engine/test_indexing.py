@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from mailsync.store import consents, documents
+from mailsync.store import consents, documents, scores
 from mailsync.store.database import Store
 from tests.engine import driver
 from tests.engine.kills import letters
@@ -78,6 +78,12 @@ class Line:
             return documents.progress(connection)
 
 
+def scored(data: Path) -> tuple[int, int]:
+    """Documents with their points, and those that wait for them."""
+    with closing(Store.open(data)) as store, store.read() as connection:
+        return connection.execute("SELECT count(*) FROM scores").fetchone()[0], scores.left(connection)
+
+
 def until(condition: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + 60
     while not condition():
@@ -91,9 +97,11 @@ def test_a_sync_ends_when_all_is_found_and_the_next_loads_no_parser(
     line = Line(dovecot, fresh_user, tmp_path, 150)
     assert {"indexer", "pool"} <= line.run("sync")
     assert line.progress() == (150, 150)
-    assert not line.run("sync") & {"indexer", "pool", "mime", "index", "envelope"}
+    assert scored(line.data) == (150, 0)
+    assert not line.run("sync") & {"indexer", "pool", "mime", "index", "envelope", "scorer", "addressing", "features"}
     line.run("db", "reindex")
     assert line.progress() == (150, 150)
+    assert scored(line.data) == (150, 0)
     dovecot.fill(fresh_user, "INBOX", letters(2, 9))
     assert "mime" not in line.run("sync")  # that is for the worker
     assert line.progress() == (152, 152)
@@ -130,7 +138,8 @@ def test_an_engine_that_stays_indexes_behind_the_mirror(dovecot: Dovecot, fresh_
 
     def indexed(count: int) -> bool:
         with closing(Store.open(tmp_path)) as store, store.read() as connection:
-            return documents.progress(connection) == (count, count)
+            done = documents.progress(connection) == (count, count)
+        return done and scored(tmp_path) == (count, 0)
 
     with process:
         until(lambda: indexed(250), "the first messages to be indexed")
