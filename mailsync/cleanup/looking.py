@@ -17,6 +17,7 @@ from mailsync.imap import showing
 from mailsync.imap.mailboxes import Mailbox
 from mailsync.imap.session import Session
 from mailsync.imap.uidset import UidSet
+from mailsync.model import Flag
 from mailsync.record import record, replace
 from mailsync.store import cleanup_runs
 from mailsync.store.cleanup_places import Copy, Place
@@ -114,7 +115,8 @@ class Looking:
                 job.lost.append(replace(row, state="waiting"))
                 results.append(Result(row.number, "waiting", row.before, row.after))
             else:
-                results.append(Result(row.number, "gone", row.before, None, "it is not there any more"))
+                after = row.after if begun else None
+                results.append(Result(row.number, "gone", row.before, after, "it is not there any more"))
         await job.settle(results)
 
 
@@ -152,10 +154,19 @@ def as_left(row: Row, now: Place, why: str) -> Result:
     if row.state == "waiting" or row.before is None:
         return Result(row.number, "skipped", now, now, why)
     if row.step == PLACED:
-        return Result(row.number, "failed", row.before, None, f"it is in both folders: {why}")
+        return Result(row.number, "failed", row.before, _in_both(row, now), f"it is in both folders: {why}", PLACED)
     place = changes.made(row.before, now, change_of(row))
     if row.step == COPIED and row.after is not None:
         place = replace(place, copies=row.after.copies)
     if place == row.before:
         return Result(row.number, "failed", row.before, row.before, why)
     return Result(row.number, "done", row.before, place, "" if place == row.after else f"in part only: {why}")
+
+
+def _in_both(row: Row, now: Place) -> Place:
+    """Where a message is of which a copy is where it should have gone: an undo takes that away."""
+    assert row.before is not None
+    assert row.after is not None
+    place, there = changes.made(row.before, now, change_of(row)), row.after
+    copies = (*there.copies, Copy(there.folder, there.uidvalidity, there.uid))
+    return replace(place, flags=place.flags | now.flags & Flag.DELETED, copies=copies)

@@ -242,6 +242,7 @@ def settle(connection: sqlite3.Connection, run_id: int) -> cleanups.State:
 
 def _stands(connection: sqlite3.Connection, cleanup_id: int, *, below: int | None = None) -> list[_Stand]:
     """Where every item stands that runs (with an id `below` that one) had an effect on."""
+    # What was begun and was nowhere when somebody looked, "gone" with an end, may have been lost on the way.
     # The other columns are those of the row with the maximum: SQLite says so of a query with one max().
     rows = onestep.rows(
         connection,
@@ -249,7 +250,7 @@ def _stands(connection: sqlite3.Connection, cleanup_id: int, *, below: int | Non
         """SELECT j.item, max(j.run_id), j.state, json_extract(j.before, '$.folder'), json_extract(j.after, '$.folder')
            FROM cleanup_journal j
            WHERE j.run_id IN (SELECT id FROM cleanup_runs WHERE cleanup_id = ?1 AND id < ?2)
-             AND (j.state IN ('begun', 'done') OR j.step > 0)
+             AND (j.state IN ('begun', 'done') OR j.step > 0 OR (j.state = 'gone' AND j.after IS NOT NULL))
            GROUP BY j.item ORDER BY j.item""",
         (cleanup_id, below if below is not None else 1 << 62),
     )

@@ -27,12 +27,15 @@ def approved(rig: Rig, cleanup_id: int, *, typed: str = "", **wanted: Any) -> jo
     return rig.store.write(write).result()
 
 
-async def carried_out(rig: Rig, job: jobs.Job, *, stopping: Callable[[], bool] = lambda: False) -> Outcome:
-    """What becomes of a job, noted as the queue would."""
+async def carried_out(
+    rig: Rig, job: jobs.Job, *, stopping: Callable[[], bool] = lambda: False, syncs: bool = True
+) -> Outcome:
+    """What becomes of a job, noted as the queue would. Without `syncs` the mirror stays as it is."""
     job = claimed(rig, job)
 
     async def resync(names: Sequence[str]) -> None:
-        await rig.mirror.sync(names)
+        if syncs:
+            await rig.mirror.sync(names)
 
     outcome = await undoing.undone(rig.mirror, job, stopping, resync)
     rig.store.write(lambda connection: settle(connection, job, outcome, time.time())).result()
