@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 
 from textual.app import App, SystemCommand
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -13,6 +14,7 @@ from textual.fuzzy import FuzzySearch
 from mailsync.text import safe_text
 from mailsync.tui import dialogs, wording
 from mailsync.tui.panes import PANES
+from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
 
 Command = tuple[str, str, Callable[[], object]]
@@ -61,6 +63,11 @@ class MailCommands(Provider):
             yield f"Permissions: {name}", "What mailsync may do with it", wanted(dialogs.PERMISSIONS, account.name)
             yield f"Remove account: {name}", "Keeping its mail here, or not", wanted(dialogs.REMOVE, account.name)
 
+    def _orders(self, pane: Pane) -> Iterator[Command]:
+        if isinstance(pane, MailScreen):
+            told = "What wants your attention first, with the reasons" if not pane.by_priority else "The newest first"
+            yield f"Order by {'date' if pane.by_priority else 'priority'}", told, pane.action_order
+
     def _folders(self, pane: Pane) -> Iterator[Command]:
         for folder in pane.vitals.everything():
             name = f"Go to {safe_text(folder.account, 40)} / {safe_text(folder.name, 80)}"
@@ -70,7 +77,7 @@ class MailCommands(Provider):
     async def discover(self) -> Hits:
         pane = self._pane()
         if pane is not None:
-            for name, told, command in (*self._syncs(pane), *self._dialogs(pane)):
+            for name, told, command in (*self._orders(pane), *self._syncs(pane), *self._dialogs(pane)):
                 yield DiscoveryHit(Content(name), command, text=name, help=told)
 
     async def search(self, query: str) -> Hits:
@@ -78,7 +85,8 @@ class MailCommands(Provider):
         if pane is None:
             return
         fuzzy = FuzzySearch()
-        for name, told, command in (*self._syncs(pane), *self._dialogs(pane), *self._folders(pane)):
+        offered = (self._orders, self._syncs, self._dialogs, self._folders)
+        for name, told, command in chain.from_iterable(make(pane) for make in offered):
             score, offsets = fuzzy.match(query, name)
             if score > 0:
                 shown = Content(name)

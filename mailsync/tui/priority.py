@@ -15,7 +15,7 @@ from mailsync.tui import wording
 from mailsync.tui.matches import NOTHING, Matches
 from mailsync.tui.sources import Scope
 
-LISTED = 300
+LISTED = 100
 """Messages in the list. Who has dealt with so many has others by then."""
 
 
