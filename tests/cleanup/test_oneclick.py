@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,29 @@ def test_nothing_is_sent_to_what_is_not_the_internet(server: HttpsServer, monkey
     for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1"):
         with pytest.raises(MailsyncError, match="not on the public Internet"):
             ask(server, "/yes", host)
+    assert server.asked == []
+
+
+def test_every_address_of_a_name_counts_and_the_one_that_was_looked_at_is_used(
+    server: HttpsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([["127.0.0.1"], ["8.8.8.8", "10.0.0.1"]])
+    asked: list[str] = []
+    resolve = asyncio.BaseEventLoop.getaddrinfo
+
+    async def lie(loop: asyncio.BaseEventLoop, host: str, port: int, **more: Any) -> Any:
+        if host != "shop.example":
+            return await resolve(loop, host, port, **more)
+        asked.append(host)
+        return [(0, 0, 0, "", (address, port)) for address in next(answers)]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", lie)
+    with pytest.raises(CertificateUntrusted):  # it is reached, and is not the host that was named
+        ask(server, "/yes", "shop.example")
+    assert asked == ["shop.example"]
+    monkeypatch.setattr(oneclick, "is_public", lambda address: address == "8.8.8.8")
+    with pytest.raises(MailsyncError, match="not on the public Internet"):
+        ask(server, "/yes", "shop.example")
     assert server.asked == []
 
 
