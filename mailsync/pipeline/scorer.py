@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 BATCH = 1000
 GENTLE = 100
 """Documents a transaction, and where others must not wait for it."""
-TEXT = 2000
+TEXT = 1500
 """Characters of a text that are searched for the user's names."""
+_NOTHING: documents.Texts = ("", "", "", "", "", "", "")
 _LIST_ID = re.compile(r"<([^<>\s]+)>\s*$")
 
 
@@ -55,7 +56,7 @@ class Scorer:
         with self._store.read() as connection:
             waiting = table.waiting(connection, self._size)
             texts = documents.texts(connection, [one.id for one in waiting])
-        rows = [self._row(one, texts[one.id]) for one in waiting if one.id in texts]
+        rows = [self._row(one, texts.get(one.id, _NOTHING)) for one in waiting]
         self._store.write(partial(table.add, stamp=self._terms.stamp, rows=rows, learn=self._terms.learn)).result()
         return len(rows)
 
@@ -63,7 +64,7 @@ class Scorer:
         me = self._me
         subject, _, to, cc, body, _, of_list = texts
         known = scores.MINE * is_mine(one.sender, me) | scores.TO * mentions(to, me) | scores.CC * mentions(cc, me)
-        if me.names and (names(subject, me) or names(body[:TEXT], me)):
+        if names(f"{subject}\n{body[:TEXT]}", me):
             known |= scores.NAMED
         origin = sender = canonical(one.sender)
         if of_list:

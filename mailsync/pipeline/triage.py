@@ -22,7 +22,7 @@ from mailsync.store import scores as table
 from mailsync.store.documents import SHIFT
 from mailsync.store.triage import Candidate, Candidates
 
-NEWEST = 2000
+NEWEST = 1000
 """Documents that are looked at before all others."""
 _NEARLY = 1e-9
 """Sums in another order differ by less."""
