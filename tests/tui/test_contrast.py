@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 from rich.color import Color as RichColor
 from textual.color import Color
+from textual.screen import Screen
 
-from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.wizard import Wizard
 from mailsync.tui.widgets.steps_server import HandStep
 from tests.tui import samples
@@ -22,10 +23,10 @@ DRAWN = re.compile(r"^[\s─━╸│╭╮╰╯┌┐└┘▁▂▃▄▅▆�
 """Frames, bars and charts: what they tell stands beside them in words."""
 
 
-def faint(app: MailsyncApp) -> set[tuple[str, float]]:
-    """The texts on the screen with too little contrast, and how much they have."""
+def faint(screen: Screen[Any]) -> set[tuple[str, float]]:
+    """The texts on a screen with too little contrast, and how much they have."""
     found = set()
-    for strip in app.screen._compositor.render_strips():
+    for strip in screen._compositor.render_strips():
         for segment in strip:
             style = segment.style
             if style is None or DRAWN.match(segment.text) or style.color is None or style.bgcolor is None:
@@ -68,7 +69,7 @@ def test_every_text_of_a_dialog_can_be_read(builder: Builder, tmp_path: Path) ->
                 await pilot.press(*keys)
                 await until(pilot, lambda: isinstance(app.screen, Wizard) and not app.screen.at_work)
                 await pilot.pause()
-                found.update(faint(app))
+                found.update(faint(app.screen))
             assert isinstance(app.screen, Wizard)
             assert isinstance(app.screen.step, HandStep)
 
@@ -85,11 +86,11 @@ def test_every_text_can_be_read(builder: Builder) -> None:
         app = samples.app(builder, syncing=True)
         async with app.run_test(size=(160, 48)) as pilot:
             await settle(pilot)
-            found.update(faint(app))
+            found.update(faint(app.screen))
             for keys in (("tab",), ("2",), ("j", "enter"), ("tab",), ("4",), ("v",)):
                 await pilot.press(*keys)
                 await settle(pilot)
-                found.update(faint(app))
+                found.update(faint(app.screen))
 
     asyncio.run(run())
     assert not found

@@ -15,6 +15,7 @@ from mailsync.tui.screens.jobs import LISTED, JobsScreen
 from tests.tui import job_samples, samples
 from tests.tui.driving import settle, until
 from tests.tui.prepared import NOW, Builder
+from tests.tui.test_contrast import faint
 
 Act = Callable[[Pilot[None], JobsScreen], Awaitable[None]]
 
@@ -64,6 +65,7 @@ def test_cancelling_ends_what_waits_and_asks_what_runs(builder: Builder) -> None
         assert one(builder, runs).status == "running"
         await until(pilot, lambda: "cancelling" in screen.detail.text and "cancel requested" in screen.detail.text)
         assert screen.check_action("cancel", ()) is None  # it is asked once
+        assert not faint(screen)
 
     drive(builder, act)
 

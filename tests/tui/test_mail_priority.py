@@ -16,6 +16,7 @@ from tests.tui import samples, triage_samples
 from tests.tui.correspondence import GRACE, configured, message
 from tests.tui.driving import mail_screen, settle, until
 from tests.tui.prepared import MINUTE, Builder
+from tests.tui.test_contrast import faint
 from tests.tui.test_mail_search import search
 from tests.tui.test_snapshots import Compare, pressing, sizes
 
@@ -64,6 +65,7 @@ def test_what_was_written_to_the_person_comes_first_and_says_why(builder: Builde
         assert screen.messages.score is not None
         assert screen.reading.why.text.startswith(f"Priority {screen.messages.score.score:.2f}")
         assert "+1.5\u00a0addressed to you" in screen.reading.why.text
+        assert not faint(screen)
         for _ in range(screen.messages.count):
             if screen.messages.message_id != stood:
                 await pilot.press("j")
