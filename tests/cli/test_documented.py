@@ -47,6 +47,7 @@ def test_the_commands_of_this_version() -> None:
         "cleanup approve",
         "cleanup list",
         "cleanup reject",
+        "cleanup scan",
         "cleanup show",
         "cleanup undo",
         "cleanup unsubscribe",
