@@ -48,7 +48,8 @@ class Issue:
 @dataclass(frozen=True, slots=True)
 class Series:
     """A newsletter or (with `discussion`) a mailing list: `count` issues, one every `every` days, the newest `first`
-    days before now. `subject` takes {number} and {title} (the first item's headline).
+    days before now. `subject` takes {number} and {title} (the first item's headline). `personal` issues are written to
+    each reader, the others to the list.
     """
 
     account: str
@@ -66,6 +67,12 @@ class Series:
     per_issue: int = 3
     unread: int = 1
     discussion: bool = False
+    personal: bool = False
+
+    @property
+    def list_address(self) -> str:
+        """The address that its List-Id stands for."""
+        return self.list_id.replace(".", "@", 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ def newsletter(account: SampleAccount, series: Series, number: int, items: Seque
     return Letter(
         f"{series.list_id} {number}",
         Address(series.name, addr_spec=series.email),
-        [account.owner.address],
+        [account.owner.address if series.personal else Address(series.name, addr_spec=series.list_address)],
         title,
         moment,
         f"{series.intro}\n\n{body}\n\n--\nUnsubscribe: {leave}",

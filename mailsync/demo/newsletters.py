@@ -128,6 +128,7 @@ SERIES: tuple[Series, ...] = (
         30,
         11,
         "#444f6b",
+        personal=True,
     ),
     Series(
         "work",
@@ -310,5 +311,6 @@ SERIES: tuple[Series, ...] = (
         24,
         6.6,
         "#b3541e",
+        personal=True,
     ),
 )

@@ -22,6 +22,13 @@ from mailsync.errors import MailsyncError
 HOST = "127.0.0.1"
 ARRIVALS = (3.0, 8.0)
 SEARCHES = {"unread": "is:unread -is:list", "attachments": "has:attachment", "harbour": "harbour OR lighthouse"}
+DIGESTS = """
+[cleanup.rules.digests]
+title = "Digests, a month old"
+query = "list:digest older:1m"
+actions = ["label", "archive"]
+"""
+"""A rule of the person's own, beside those that mailsync has."""
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from mailsync.demo.imapd import main; main()"
 
 
@@ -146,6 +153,7 @@ def write_demo_config(directory: Path, server: DemoServer) -> Path:
         lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
         tables.append(f"\n[accounts.{account.name}]\n" + "".join(lines))
     tables.append("\n[searches]\n" + "".join(f"{name} = {json.dumps(query)}\n" for name, query in SEARCHES.items()))
+    tables.append(DIGESTS)
     path = directory / "config.toml"
     path.write_text("".join(tables), "utf-8")
     return path

@@ -120,5 +120,6 @@ def _went(kind: str, result: Mapping[str, Any]) -> Ending | None:
     if kind in ("cleanup_apply", "undo"):
         counts = result.get("results", {})
         left = [f"{wording.count(counts[one])} {one}" for one in ("skipped", "failed") if counts.get(one)]
-        return Ending(", ".join([f"Done: {wording.messages(counts.get('done', 0))}", *left]), "", False)
+        word = "Done" if kind == "cleanup_apply" else "Undone"
+        return Ending(", ".join([f"{word}: {wording.messages(counts.get('done', 0))}", *left]), "", False)
     return None

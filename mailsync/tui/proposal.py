@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mailsync.config.actions import parse_all
@@ -37,6 +37,7 @@ _PHRASES = {
     "move": "move to {}",
     "expunge": "remove from the server for good",
 }
+_BACKWARD = ("undoing", "undone", "part_undone")
 _ENDED = ("completed", "interrupted", "undone", "part_undone")
 _BECAME = (
     ("done", "done", "good"),
@@ -83,10 +84,22 @@ def progress(run: Run) -> tuple[int, int]:
     return total - run.counts.get("waiting", 0) - run.counts.get("begun", 0), total
 
 
-def became(counts: Mapping[str, int]) -> list[Piece]:
-    """What became of the messages of a run: `8,390 done · 12 left alone`."""
+def outcome(item: Item, one: Cleanup) -> states.Look:
+    """What became of a message of a list."""
+    back = item.state == "done" and item.run == "undo" and one.state in _BACKWARD
+    return states.of(states.ITEMS, "back" if back else item.state)
+
+
+def became(run: Run, one: Cleanup) -> list[Piece]:
+    """What became of the messages of the run of a list: `8,390 done · 12 left alone`; while it goes on, of those that
+    are not done as they should be."""
     pieces: list[Piece] = []
+    counts = run.counts
+    if run.state in ("waiting", "running"):
+        counts = {state: counts.get(state, 0) for state in ("skipped", "failed")}
     for state, word, ink in _BECAME:
+        if state == "done" and run.kind == "undo" and one.state in _BACKWARD:
+            word, ink = "taken back", "plain"
         if count := counts.get(state, 0):
             pieces += [(" · ", "muted")] if pieces else []
             pieces.append((f"{wording.count(count)} {word}", ink))
@@ -155,9 +168,7 @@ def _standing(one: Cleanup, width: int, now: float, left: float | None) -> Itera
     else:
         yield [*line, (f" {wording.ago(one.decided_at, now)}" if one.decided_at is not None else "", "muted")]
     if run is not None:
-        going = run.state in ("waiting", "running")
-        counted = became({state: run.counts.get(state, 0) for state in ("skipped", "failed")} if going else run.counts)
-        if counted:
+        if counted := became(run, one):
             yield [("  ", "plain"), *counted]
         if run.stopped:
             yield from ([("✕ " if not n else "  ", "bad"), (part, "strong")] for n, part in _parts(run.stopped, width))
@@ -179,9 +190,9 @@ def _field(label: str, value: str, width: int, room: int = LABEL) -> Iterator[li
         yield [((label if number == 0 else "").ljust(room), "muted"), (part, "plain")]
 
 
-def why(row: Sender | Item, sample: Sequence[Item], offer: Offer | None) -> list[Piece]:
-    """What speaks for a message to go, or what became of it, as paragraphs; of a sender, what is from them, what
-    speaks for those in the `sample` to go, and how their list is left."""
+def why(row: Sender | Item, one: Cleanup, sample: Sequence[Item], offer: Offer | None) -> list[Piece]:
+    """What speaks for a message of a list to go, or what became of it, as paragraphs; of a sender, what is from them,
+    what speaks for those in the `sample` to go, and how their list is left."""
     if isinstance(row, Sender):
         out = f", {wording.count(row.excluded)} of them left out" if row.excluded else ""
         told = f"{row.sender or '(no sender)'}: {wording.messages(row.messages)}, {wording.size(row.bytes)}{out}"
@@ -190,7 +201,7 @@ def why(row: Sender | Item, sample: Sequence[Item], offer: Offer | None) -> list
         return [*lines, *([(_leaving(offer), "accent")] if offer is not None else [])]
     told = f"{percent(row.confidence)} sure: {'; '.join(row.reasons)}" if row.reasons else percent(row.confidence)
     if row.state in ("done", "gone", "skipped", "failed"):
-        style = states.of(states.ITEMS, row.state)
+        style = outcome(row, one)
         return [(f"{style.glyph} {style.word}{': ' if row.reason else ''}{row.reason}", style.ink), (told, "muted")]
     return [(told, "plain")]
 

@@ -78,6 +78,7 @@ ITEMS: dict[str, Look] = {
     "waiting": Look("·", "waits", "muted"),
     "begun": Look("◐", "under way", "accent"),
     "done": Look("✓", "done", "good"),
+    "back": Look("↶", "taken back", "muted"),
     "gone": Look("✓", "gone already", "muted"),
     "skipped": Look("–", "left alone", "warning"),
     "failed": Look("✕", "failed", "bad", True),

@@ -97,23 +97,20 @@ class ManifestList(RowList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._detail: Detail | None = None
-        self._of: int | None = None
+        self._one: Cleanup | None = None
         self._rows: list[Row] = []
         self._open: set[str] = set()
-        self._undecided = False
         self._now = 0.0
         self.sampled = False
         """The sample is shown instead of the senders."""
 
     def show(self, one: Cleanup | None, detail: Detail | None, now: float) -> None:
         """Show what is on the list of this; the cursor stays on its row, on another list it begins at the top."""
-        if one is None or one.id != self._of:
-            self._of = one.id if one is not None else None
+        if one is None or self._one is None or one.id != self._one.id:
             self._open.clear()
             self.sampled = False
             self.cursor = 0
-        self._undecided = one is not None and one.state == "proposed"
-        self._detail, self._now = detail, now
+        self._one, self._detail, self._now = one, detail, now
         self._rebuild()
 
     @property
@@ -192,10 +189,13 @@ class ManifestList(RowList):
             line.gap(MARK + STEP).add(told, "muted")
         return [line.strip(width)]
 
+    def _undecided(self) -> bool:
+        return self._one is not None and self._one.state == "proposed"
+
     def _draw_sender(self, line: Line, row: Sender, width: int) -> None:
         out = row.excluded == row.messages
         line.add("▾ " if row.sender in self._open else "▸ ", "muted")
-        if self._undecided:
+        if self._undecided():
             _box(line, " " if out else "–" if row.excluded else "✓")
         ink = "muted" if out else "plain"
         for number, (column, cells) in enumerate(layout(SENDER_COLUMNS, width - line.width)):
@@ -210,10 +210,10 @@ class ManifestList(RowList):
 
     def _draw_item(self, line: Line, row: Item, width: int) -> None:
         line.gap(0 if self.sampled else STEP)
-        if self._undecided:
+        if self._undecided():
             _box(line, " " if row.excluded else "✓")
         else:
-            style = states.of(states.ITEMS, row.state) if row.state else states.ITEMS["waiting"]
+            style = proposal.outcome(row, self._one) if row.state and self._one else states.ITEMS["waiting"]
             line.add(" " if row.excluded else style.glyph, style.ink).gap(1)
         ink = "muted" if row.excluded else "plain"
         columns = ITEM_COLUMNS if self.sampled else INSIDE_COLUMNS

@@ -54,12 +54,12 @@ class PieceLines(Inked):
 class WhyLines(PieceLines):
     """What speaks for what is under the cursor to go; its height is the style sheet's, so that the list above stays."""
 
-    def tell(self, row: Row | None, detail: Detail | None) -> None:
-        """Tell of this row of a list."""
+    def tell(self, row: Row | None, one: Cleanup | None, detail: Detail | None) -> None:
+        """Tell of this row of the list of a proposal."""
         width = max(12, self.size.width - 2)
         told: list[Piece] = []
-        if detail is not None and row is not None and not isinstance(row, int):
-            told = proposal.why(row, detail.sample, detail.offers.get(row.sender))
+        if one is not None and detail is not None and row is not None and not isinstance(row, int):
+            told = proposal.why(row, one, detail.sample, detail.offers.get(row.sender))
         lines = [(part, ink) for text, ink in told if text for part in wrap(clean(text), width)]
         self.show([[("─" * width, "rule")], *([piece] for piece in lines)])
 
@@ -104,7 +104,7 @@ class ProposalView(Vertical):
 
     def tell(self) -> None:
         """Say what there is to say about what is under the cursor."""
-        self.query_one("#why", WhyLines).tell(self.manifest.selected, self._told[1])
+        self.query_one("#why", WhyLines).tell(self.manifest.selected, *self._told[:2])
 
     def _lay_out(self) -> None:
         one, detail, now, notes = self._told
