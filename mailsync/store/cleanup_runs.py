@@ -27,6 +27,8 @@ COPIED = 1
 """A step of a row: its copy for a label is in its folder, `after` knows where."""
 PLACED = 2
 """A step of a row: the message is where it belongs, `after` knows where; it may still be where it was, too."""
+MARKED = 3
+"""A step of a row that failed: the message is marked \\Deleted, as `after` says, and was to be taken away."""
 MEASURED_DAYS = 30
 
 
