@@ -121,6 +121,29 @@ def test_events_come_as_they_happen(builder: Builder) -> None:
     drive(builder, act)
 
 
+def test_the_cursor_goes_with_its_job_and_from_an_ended_one_to_what_begins(builder: Builder) -> None:
+    samples.quiet(builder)
+    one_job = builder.store.write(lambda c: jobs.insert(c, "sync", NOW, account="home")).result()
+
+    async def act(pilot: Pilot[None], screen: JobsScreen) -> None:
+        def stands_on(job_id: int, status: str) -> bool:
+            job = screen.jobs.selected
+            return job is not None and (job.id, job.status) == (job_id, status)
+
+        other = builder.store.write(lambda c: jobs.insert(c, "sync", NOW, account="office")).result()
+        builder.store.write(lambda c: jobs.take(c, other, NOW, "4711-a")).result()
+        await until(pilot, lambda: screen.jobs.count == 2)
+        assert stands_on(one_job, "pending")
+        for job_id in (other, one_job):
+            builder.store.write(lambda c, done=job_id: jobs.finish(c, done, "completed", NOW + 1)).result()  # type: ignore[misc]
+        await until(pilot, lambda: stands_on(one_job, "completed"))
+        await pilot.press("g")
+        third = builder.store.write(lambda c: jobs.insert(c, "sync", NOW, account="home")).result()
+        await until(pilot, lambda: stands_on(third, "pending"))
+
+    drive(builder, act)
+
+
 def test_a_filter_leaves_what_failed(builder: Builder) -> None:
     job_samples.busy(builder)
 

@@ -40,7 +40,9 @@ class JobList(RowList):
 
     def show(self, jobs: Sequence[Job], now: float) -> None:
         """Show these, in this order."""
-        here = self.selected if self.cursor else None
+        here = self.selected
+        if here is not None and here.ended and not self.cursor:
+            here = None  # who looks at the top sees what begins
         self._jobs, self._now = jobs, now
         self._at_work = [job for job in jobs if job.status == "running"]
         self.set_rows(len(jobs))
