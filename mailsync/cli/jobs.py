@@ -161,7 +161,9 @@ def retry(
     Where no engine runs, this command runs one for the length of the job.
     """
     from mailsync.engine.ask import ask
+    from mailsync.privacy import readonly
     from mailsync.store import jobs
+    from mailsync.store.job_kinds import CHANGING
     from mailsync.store.lock import owner
 
     shared = context.of(ctx)
@@ -172,6 +174,8 @@ def retry(
         return number
 
     before, _ = _read(store, number)
+    if before.kind in CHANGING:
+        readonly.require()
     if no_wait:
         store.write(again).result()
         job, code = _read(store, number)[0], 0

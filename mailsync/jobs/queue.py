@@ -53,8 +53,11 @@ class Look:
 class Queue(Protocol):
     """A queue as one worker sees it. Every call may raise StoreError, and may be made again after that."""
 
-    async def open(self) -> None:
-        """Show that this worker is alive, and take back what dead ones left. Before all else, and now and then."""
+    async def open(self, wake: Callable[[], None]) -> None:
+        """Show that this worker is alive, and take back what dead ones left. Before all else, and now and then.
+
+        `wake` may be called, from any thread, when there is something to look at; looks come without it, too.
+        """
 
     def look(self, running: Mapping[int, Job]) -> Look | None:
         """None when nothing has changed since the last look. Cheap: asked many times a second."""
@@ -83,8 +86,12 @@ class StoreQueue:
         self._version = -1
         self._looked = 0.0
         self._presence: presence.Presence | None = None
+        self._wake: Callable[[], None] | None = None
 
-    async def open(self) -> None:
+    async def open(self, wake: Callable[[], None]) -> None:
+        if self._wake is None:
+            self._wake = wake
+            self._store.subscribe(wake)
         if self._presence is None:
             try:
                 self._presence = presence.Presence(self._data_dir)
@@ -118,6 +125,9 @@ class StoreQueue:
         await self._store.awrite(lambda connection: settle(connection, job, outcome, at))
 
     def close(self, *, idle: bool) -> None:
+        if self._wake is not None:
+            self._store.unsubscribe(self._wake)
+            self._wake = None
         if self._presence is not None:
             self._presence.release(idle=idle)
             self._presence = None

@@ -15,7 +15,7 @@ from mailsync.store.job_kinds import WAITING
 from mailsync.store.jobs import Job
 
 WORKERS = 3
-POLL_SECONDS = 0.025
+POLL_SECONDS = 0.04
 """How often other processes' wishes are looked for; a look where nothing has changed costs some microseconds."""
 BEAT_SECONDS = 5.0
 """How often a running job is noted as alive."""
@@ -52,7 +52,8 @@ class Worker:
         self._handlers = handlers
         self._workers = workers
         self._running: dict[int, tuple[Running, asyncio.Task[None]]] = {}
-        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waking: asyncio.Future[None] | None = None
         self._stopping = False
         self._failure: StoreError | None = None
 
@@ -64,12 +65,13 @@ class Worker:
     def stop(self) -> None:
         """Ask what runs to end at its next step and take nothing more."""
         self._stopping = True
-        self._wake.set()
+        self._wake()
 
     async def run(self) -> None:
         """Serve the queue; returns after `stop()` when the last job has ended. StoreError when it cannot be served."""
         try:
-            await self._retried(self._queue.open)
+            self._loop = asyncio.get_running_loop()
+            await self._retried(self._open)
             await self._serve()
             await asyncio.gather(*(task for _, task in self._running.values()))
         finally:
@@ -86,17 +88,35 @@ class Worker:
                 await self._retried(partial(self._queue.beat, self._jobs()))
             if now - opened > RECLAIM_SECONDS:
                 opened = now
-                await self._retried(self._queue.open)
+                await self._retried(self._open)
             look = self._queue.look(self._jobs())
             if look is not None:
                 self._heed(look.wanted, now)
                 if look.ready:
                     await self._retried(self._take)
             self._drop(now)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
-            self._wake.clear()
+            await self._rest()
+
+    async def _open(self) -> None:
+        await self._queue.open(self._rung)
+
+    def _rung(self) -> None:
+        """Something has changed; called from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._wake)
+
+    async def _rest(self) -> None:
+        """Until the next look. Of all ways to wait this costs an idle engine the least."""
+        assert self._loop is not None
+        self._waking = self._loop.create_future()
+        timer = self._loop.call_later(POLL_SECONDS, self._wake)
+        await self._waking
+        timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waking is not None and not self._waking.done():
+            self._waking.set_result(None)
 
     def _jobs(self) -> dict[int, Job]:
         return {number: running.job for number, (running, _) in self._running.items()}
@@ -147,9 +167,11 @@ class Worker:
             error = Interrupted("cancelled while it waited for the server")
             outcome = Outcome(False, {"ok": False, "exit_code": error.exit_code}, str(error))
         running.ending = True
+        if self._stopping and not running.cancelled and outcome.document.get("exit_code") == Interrupted.exit_code:
+            outcome.unfinished = outcome.unfinished or job.attempt < job.max_attempts
         await self._retried(partial(self._queue.settle, job, outcome))
         del self._running[job.id]
-        self._wake.set()
+        self._wake()
 
     async def _outcome(self, running: Running) -> Outcome:
         job = running.job

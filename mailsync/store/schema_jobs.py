@@ -12,6 +12,7 @@ ALTER TABLE jobs ADD COLUMN backoff REAL NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN not_before REAL NOT NULL DEFAULT 0;
 UPDATE jobs SET kind = 'quarantine_retry' WHERE kind = 'retry';
 UPDATE jobs SET kind = 'parse' WHERE kind = 'reindex';
+CREATE INDEX jobs_by_status ON jobs (status);
 CREATE INDEX jobs_running ON jobs (started_at) WHERE status = 'running';
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE TRIGGER job_events_are_not_changed BEFORE UPDATE ON job_events

@@ -11,6 +11,7 @@ from tests.benchmarks import (
     memory,
     message_list,
     push,
+    queue,
     search,
     strategies,
     threads,
@@ -28,6 +29,7 @@ for benchmark in (
     memory,
     key_to_paint,
     job_pane,
+    queue,
     threads,
     search,
 ):

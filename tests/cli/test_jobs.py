@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from mailsync.config.load import load_config
+from mailsync.engine.engine import Engine
 from mailsync.store import jobs
 from mailsync.store.database import Store
 from mailsync.store.presence import Presence
@@ -107,7 +109,14 @@ def test_trying_again_runs_it_and_tells_how_it_ended(cli: CommandLine, monkeypat
         assert (queued.code, queued.out) == (0, "job 1 is pending\n")
         assert "it waits for an engine" in queued.err
         assert cli("jobs", "retry", "1").code == 2
-        assert cli("sync").code == 0  # its engine takes what waits, too
+        store = Store.open(cli.data)
+        engine = Engine(load_config(cli.config), store, cli.data, schedules=False, monitors=False)
+        engine.start()
+        try:
+            assert cli("jobs", "follow", "1").code == 0
+        finally:
+            engine.stop()
+            store.close()
         told = cli("jobs", "show", "1", "--json").json
         assert (told["status"], told["attempt"], told["result"]["totals"]["new"]) == ("completed", 3, 3)
     done = cli("jobs", "retry", "1")

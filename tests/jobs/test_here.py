@@ -80,11 +80,11 @@ def test_a_worker_finds_what_a_killed_command_left(store: Store, tmp_path: Path)
     assert command.stdout is not None
     assert command.stdout.readline() == "at work\n"
     queue = StoreQueue(store, time.time)
-    asyncio.run(queue.open())
+    asyncio.run(queue.open(lambda: None))
     assert the_job(store).status == "running"  # it lives
     command.kill()
     command.communicate()
-    asyncio.run(queue.open())
+    asyncio.run(queue.open(lambda: None))
     assert (the_job(store).status, the_job(store).error) == ("failed", "the process that ran it was killed")
     queue.close(idle=True)
 

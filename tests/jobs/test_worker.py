@@ -268,6 +268,15 @@ async def test_a_store_that_fails_for_good_ends_the_worker(store: Store, monkeyp
         await asyncio.wait_for(worker.run(), 5)
 
 
+async def test_what_an_engine_interrupts_goes_on_with_the_next_while_it_has_attempts(store: Store) -> None:
+    async with serving(store, wait=until_told):
+        once = await insert(store, "wait")
+        often = await store.awrite(lambda c: jobs.insert(c, "wait", time.time(), max_attempts=2))
+        await ended(store, once, "running")
+        await ended(store, often, "running")
+    assert [(await ended(store, one, "failed", "pending")).status for one in (once, often)] == ["failed", "pending"]
+
+
 async def test_what_an_engine_leaves_unfinished_waits_for_the_next(store: Store) -> None:
     async def half(job: Job, stopping: Callable[[], bool]) -> Outcome:
         told = await until_told(job, stopping)
