@@ -14,7 +14,7 @@ from mailsync.privacy import log
 
 PACKAGE = Path(mailsync.__file__).parent
 METHODS = {"debug", "info", "warning", "error"}
-NUMBERS = {"ok", "folders", "messages"}
+NUMBERS = {"ok", "folders", "messages", "lists"}
 """Fields whose values are numbers; another one belongs here once it is known to be one."""
 TEXTS = {
     "account": {"name", "self.name", "self._account", "mirror.name", "self._mirror.name"},
