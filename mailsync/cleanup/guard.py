@@ -82,7 +82,8 @@ _FORWARDED = frozenset({"$forwarded", "forwarded"})
 _AUTHORS = ("from", "sender", "reply-to", "resent-from", "x-original-from")
 _RECIPIENT_LINE = re.compile(
     r"^[ \t>*|]*+(?:to|cc|bcc|an|kopie|à|para|a|aan|till|til|do|komu|kime|vastaanottaja|címzett|кому|копия|copie|copia|"
-    r"destinataire|destinatario|收件人|抄送|宛先|받는 사람|참조)\*?[ \u00a0]?[:：].{0,2000}(?:\n[ \t>].{0,1000}){0,20}",
+    r"destinataire|destinatario|收件人|抄送|宛先|받는 사람|참조)\*?[ \u00a0]?[:：].{0,2000}"
+    r"(?:(?:\n[ \t>]|(?<=[,;])\n|(?<=[,;] )\n).{0,1000}){0,20}",
     re.MULTILINE | re.IGNORECASE,
 )
 """Whom a message was for that is forwarded within the text, as mail programs write it."""
@@ -111,11 +112,13 @@ class Facts:
 @record(frozen=True)
 class Ties:
     """Who the user is and whom they deal with. `written_to` are addresses as `canonical` spells them; `wrote` tells
-    whether one of some Message-IDs is the user's; `important_seconds` is how long receipts are spared."""
+    whether one of some Message-IDs is the user's, `answered` whether something that is answers the one with this
+    Message-ID; `important_seconds` is how long receipts are spared."""
 
     me: Identity
     written_to: frozenset[str]
     wrote: Callable[[Collection[str]], bool]
+    answered: Callable[[str], bool]
     important_seconds: float
     now: float
 
@@ -142,7 +145,10 @@ def tied(connection: sqlite3.Connection, me: Identity, important_seconds: float,
     def wrote(identifiers: Collection[str]) -> bool:
         return any(is_mine(author, me) for author in candidates.authors(connection, identifiers))
 
-    return Ties(me, spelled(correspondents.written_to(connection)), wrote, important_seconds, now)
+    def answered(identifier: str) -> bool:
+        return any(is_mine(author, me) for author in candidates.answerers(connection, identifier))
+
+    return Ties(me, spelled(correspondents.written_to(connection)), wrote, answered, important_seconds, now)
 
 
 def spelled(written_to: Collection[str]) -> frozenset[str]:
@@ -230,9 +236,11 @@ def _by_message(raw: bytes, message: ParsedMessage, held: list[Held], known: Tie
         return NAMED
     if any(_forwards(one.text, me) for _, one in every):
         return HOLDS
-    answered = {name for _, one in every for name in (*one.in_reply_to, *one.references)}
-    if (answered and known.wrote(answered)) or _quotes(message.text, me):
+    parents = {name for _, one in every for name in (*one.in_reply_to, *one.references)}
+    if (parents and known.wrote(parents)) or _quotes(message.text, me):
         return REPLY
+    if message.message_id and known.answered(message.message_id):
+        return ANSWERED
     if any(canonical(one) in known.written_to and canonical(one) not in lists for one in authors):
         return CORRESPONDENT
     return None

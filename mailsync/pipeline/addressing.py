@@ -47,6 +47,11 @@ _REASONS: dict[str, Literal["to", "cc"]] = {
 _LIST_FIELDS = frozenset({"list-id", "list-post", "x-beenthere", "x-mailing-list", "mailing-list"})
 _BULK_FIELDS = _LIST_FIELDS | {"list-unsubscribe", "list-help", "list-subscribe", "list-owner", "list-archive"}
 _BULK_FIELDS |= {"feedback-id", "x-csa-complaints"}
+_PROGRAM = re.compile(
+    r"(?:[\w.+-]*[._+-])?(?:no-?_?reply|do-?_?not-?_?reply|notifications?|alerts?|newsletters?)(?:[._+-][\w.+-]*)?@",
+    re.IGNORECASE,
+)
+"""Who nobody can write back to is nobody."""
 _LOCAL = re.compile(r"[\w.+#-]+\Z")
 _DOMAIN = re.compile(r"[\w.。-]+")
 _LONGEST = 128
@@ -238,7 +243,7 @@ def distributed(message: ParsedMessage) -> bool:
             return True
         if field == "auto-submitted" and value.strip().lower().startswith("auto-generated"):
             return True
-    return False
+    return any(_PROGRAM.match(one.addr) for one in message.people.get("from", ()))
 
 
 def through_list(message: ParsedMessage) -> bool:

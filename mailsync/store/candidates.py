@@ -69,6 +69,17 @@ def authors(connection: sqlite3.Connection, identifiers: Collection[str]) -> lis
     )
 
 
+def answerers(connection: sqlite3.Connection, identifier: str) -> list[str]:
+    """The addresses of those who answered the message with this Message-ID, as far as that is known here."""
+    return onestep.column(
+        connection,
+        """SELECT DISTINCT g.from_addr FROM envelopes e JOIN documents d ON d.content_id = e.content_id
+           JOIN documents o ON o.thread_id = d.thread_id AND instr(o.refs, e.message_id)
+           JOIN envelopes g ON g.content_id = o.content_id WHERE e.message_id = ?""",
+        (identifier,),
+    )
+
+
 def folders(connection: sqlite3.Connection, account: str) -> list[Folder]:
     """The folders of an account that were mirrored once."""
     rows = connection.execute(

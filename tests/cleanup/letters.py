@@ -34,10 +34,18 @@ LIST_POST = NEWSLETTER | {
 
 
 def known(
-    written_to: Collection[str] = (), wrote: Collection[str] = (), me: Identity = ME, important: float = 365 * 86400.0
+    written_to: Collection[str] = (),
+    wrote: Collection[str] = (),
+    answered: Collection[str] = (),
+    me: Identity = ME,
+    important: float = 365 * 86400.0,
 ) -> Ties:
-    """Whom the user deals with; `wrote` are Message-IDs."""
-    return Ties(me, spelled(written_to), lambda asked: not set(asked).isdisjoint(wrote), important, NOW)
+    """Whom the user deals with; `wrote` and `answered` are Message-IDs."""
+
+    def is_ours(asked: Collection[str]) -> bool:
+        return not set(asked).isdisjoint(wrote)
+
+    return Ties(me, spelled(written_to), is_ours, lambda asked: asked in answered, important, NOW)
 
 
 def letter(

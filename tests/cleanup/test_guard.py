@@ -17,7 +17,7 @@ From: Ann <ann@far.test>
 Date: Mon, 2 Jan 2023
 Subject: Lunch
 To: Bob <bob@far.test>,
-  {to}
+{to}
 
 Shall we?
 """
@@ -98,6 +98,17 @@ def test_a_blind_copy() -> None:
     for to in ("ann@far.test", "undisclosed-recipients:;", ""):
         for more in ({}, {"Delivered-To": "m.example@firm.test"}, {"X-Original-To": "max@example.com"}):
             assert never(facts(letter(private | {"To": to} | more)), known()) == guard.HIDDEN
+
+
+def test_what_a_program_sends_is_no_letter() -> None:
+    private = {name: value for name, value in NEWSLETTER.items() if not name.startswith("List-")}
+    for sender in ("no-reply@shop.test", "shop+noreply@shop.test", "notifications@shop.test", "Newsletter@shop.test"):
+        assert never(facts(letter(private | {"From": f"Shop <{sender}>"})), known()) is None
+    for sender in ("reply@shop.test", "noreplying@shop.test", "ann@noreply.test"):
+        assert never(facts(letter(private | {"From": f"Shop <{sender}>"})), known()) == guard.HIDDEN
+    marked = private | {"Auto-Submitted": "auto-generated", "From": "root@shop.test"}
+    assert never(facts(letter(marked)), known()) is None
+    assert never(facts(letter(marked | {"Auto-Submitted": "auto-replied"})), known()) == guard.HIDDEN
 
 
 @pytest.mark.parametrize(
@@ -199,6 +210,11 @@ def test_an_answer_to_what_the_user_wrote() -> None:
         assert never(facts(letter(answer)), known()) is None
     quoted = "On Mon, 2 Jan 2023 at 10:00, Max Example <max@example.com> wrote:\n> Shall we?\nYes.\n"
     assert never(facts(letter(LIST_POST, quoted)), known()) == guard.REPLY
+
+
+def test_what_the_user_answered_without_a_flag() -> None:
+    assert never(facts(letter(LIST_POST)), known(answered=["<one@shop.test>"])) == guard.ANSWERED
+    assert never(facts(letter(LIST_POST)), known(answered=["<two@shop.test>"])) is None
 
 
 @pytest.mark.parametrize("field", ["From", "Sender", "Reply-To", "X-Original-From"])

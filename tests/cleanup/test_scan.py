@@ -142,6 +142,30 @@ def test_what_the_mirror_is_not_sure_of(store: Store) -> None:
     assert [one.uid for one in by_rule["newsletters"]] == [1]
 
 
+def test_what_the_user_wrote_is_known_from_the_mirror(store: Store) -> None:
+    """Whom they wrote to, what answers them, and what they answered, though no flag tells of it."""
+    sent = {"From": "Max <Max.Example@googlemail.com>", "To": "eve@far.test", "Message-ID": "<mine@example.com>"}
+    answer = {
+        "In-Reply-To": "<1.300@shop.test>",
+        "References": "<1.300@shop.test>",
+        "Message-ID": "<again@example.com>",
+    }
+    ids = mirrored(
+        store,
+        [
+            Letter(letter(sent), folder="Sent"),
+            Letter(letter(sent | answer | {"To": "someone@else.test"}), folder="Sent"),
+            Letter(letter(aged(300, 1))),
+            Letter(letter(aged(300, 2, From="Eve <EVE@far.test>"))),
+            Letter(letter(aged(300, 3, References="<mine@example.com>"))),
+            Letter(letter(aged(300, 4))),
+        ],
+    )
+    found, by_rule = scanned(store)
+    assert found.protected == {guard.ANSWERED: 1, guard.CORRESPONDENT: 1, guard.REPLY: 1}
+    assert [one.message_id for one in by_rule["newsletters"]] == ids[-1:]
+
+
 def test_a_newer_scan_takes_the_place_of_what_nobody_decided_on(store: Store) -> None:
     mirrored(store, [Letter(letter(aged(300, number))) for number in range(3)])
     first, _ = scanned(store)
