@@ -6,14 +6,16 @@ import re
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from mailsync.pipeline import triage
-from mailsync.pipeline.scores import Score
 from mailsync.query.tree import And, Query, Words
 from mailsync.store import scores
 from mailsync.tui import wording
 from mailsync.tui.matches import NOTHING, Matches
 from mailsync.tui.sources import Scope
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.scores import Score
 
 LISTED = 100
 """Messages in the list. Who has dealt with so many has others by then."""
@@ -50,6 +52,8 @@ class PrioritySource:
         return object()
 
     def chunks(self, connection: sqlite3.Connection) -> Iterator[array[int]]:
+        from mailsync.pipeline import triage  # its words and patterns take a moment, and a list by date needs none
+
         found = triage.first(
             connection, self._query, LISTED, self._clock(), addresses=self._addresses, accounts=self._accounts
         )

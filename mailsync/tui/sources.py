@@ -7,15 +7,17 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from mailsync.pipeline.scores import Score
 from mailsync.query.tree import Query
 from mailsync.store import documents, listing
 from mailsync.store.dashboard import Folder
 from mailsync.store.search import Search
 from mailsync.tui import wording
 from mailsync.tui.matches import NOTHING, Matches
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.scores import Score
 
 
 class Source(Protocol):

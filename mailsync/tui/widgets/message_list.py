@@ -10,7 +10,7 @@ import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -18,7 +18,6 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mailsync.errors import MailsyncError, QueryError
-from mailsync.pipeline.scores import Score
 from mailsync.store.conversations import Conversation
 from mailsync.store.database import Store
 from mailsync.tui.drawing import clean
@@ -27,6 +26,9 @@ from mailsync.tui.matches import NOTHING
 from mailsync.tui.sources import FolderSource, Source
 from mailsync.tui.widgets import message_row
 from mailsync.tui.widgets.rows import RowList
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.scores import Score
 
 KEPT = 20 * PAGE
 """Lines kept at most; the rest is read again when it is scrolled to."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mailsync.model import Flag
-from mailsync.pipeline.scores import Score
 from mailsync.query.tree import Place
 from mailsync.store.conversations import Conversation
 from mailsync.store.listing import Row
@@ -16,6 +16,9 @@ from mailsync.tui.drawing import Column, Line, layout
 from mailsync.tui.gathering import LineOf, Member
 from mailsync.tui.matches import Matches
 from mailsync.tui.states import ANSWERED, ATTACHMENT, DRAFT, FLAGGED, UNREAD, WITHHELD
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.scores import Score
 
 COLUMNS = (
     Column("marks", "", 4, keep=100),

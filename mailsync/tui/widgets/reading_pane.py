@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from textual import events, getters
 from textual.app import ComposeResult
@@ -13,7 +13,6 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mailsync.pipeline.scores import Score
 from mailsync.store.database import Store
 from mailsync.tui.matches import Matches
 from mailsync.tui.widgets.attachment_list import AttachmentList
@@ -21,6 +20,9 @@ from mailsync.tui.widgets.inked import Inked
 from mailsync.tui.widgets.prose import Prose, Told
 from mailsync.tui.widgets.reader import Reader
 from mailsync.tui.widgets.rows import RowList
+
+if TYPE_CHECKING:
+    from mailsync.pipeline.scores import Score
 
 Tab = Literal["text", "html", "headers", "raw", "structure", "attachments"]
 TABS: tuple[Tab, ...] = get_args(Tab)
