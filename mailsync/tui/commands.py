@@ -11,8 +11,9 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.fuzzy import FuzzySearch
 
+from mailsync.privacy import readonly
 from mailsync.text import safe_text
-from mailsync.tui import dialogs, wording
+from mailsync.tui import deciding, dialogs, wording
 from mailsync.tui.panes import PANES
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.pane import Pane
@@ -68,6 +69,11 @@ class MailCommands(Provider):
             told = "What wants your attention first, with the reasons" if not pane.by_priority else "The newest first"
             yield f"Order by {'date' if pane.by_priority else 'priority'}", told, pane.action_order
 
+    def _cleanups(self, pane: Pane) -> Iterator[Command]:
+        if pane.vitals.can_sync and not readonly.forbidden():
+            look = partial(pane.post_message, pane.Wished(deciding.scan()))
+            yield "Look for what may go", "Propose clean-ups of every account; nothing is changed", look
+
     def _folders(self, pane: Pane) -> Iterator[Command]:
         for folder in pane.vitals.everything():
             name = f"Go to {safe_text(folder.account, 40)} / {safe_text(folder.name, 80)}"
@@ -77,7 +83,12 @@ class MailCommands(Provider):
     async def discover(self) -> Hits:
         pane = self._pane()
         if pane is not None:
-            for name, told, command in (*self._orders(pane), *self._syncs(pane), *self._dialogs(pane)):
+            for name, told, command in (
+                *self._orders(pane),
+                *self._syncs(pane),
+                *self._cleanups(pane),
+                *self._dialogs(pane),
+            ):
                 yield DiscoveryHit(Content(name), command, text=name, help=told)
 
     async def search(self, query: str) -> Hits:
@@ -85,7 +96,7 @@ class MailCommands(Provider):
         if pane is None:
             return
         fuzzy = FuzzySearch()
-        offered = (self._orders, self._syncs, self._dialogs, self._folders)
+        offered = (self._orders, self._syncs, self._cleanups, self._dialogs, self._folders)
         for name, told, command in chain.from_iterable(make(pane) for make in offered):
             score, offsets = fuzzy.match(query, name)
             if score > 0:

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from mailsync.config.models import Config
 
 
-def scan(accounts: Sequence[str]) -> Wish:
-    """A look through the mirror for what may go; of all accounts for none."""
+def scan() -> Wish:
+    """A look through the mirror for what may go, of every account."""
 
     def carry_out(store: Store, now: float) -> tuple[str, int | None]:
-        params = {"accounts": [*accounts]} if accounts else {}
-        job = store.write(lambda c: jobs.insert(c, "cleanup_scan", now, params=params, priority=PRIORITY)).result()
+        job = store.write(lambda c: jobs.insert(c, "cleanup_scan", now, priority=PRIORITY)).result()
         return "Looking for what may go", job
 
     return carry_out

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import pkgutil
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from textual.binding import Binding
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets._toast import Toast
 
+import mailsync.tui
 from mailsync.errors import OwnedElsewhere
 from mailsync.store import consents, jobs
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.dashboard import DashboardScreen
 from mailsync.tui.screens.finishing import FinishingScreen
-from mailsync.tui.screens.health import HealthScreen
 from mailsync.tui.screens.help import HelpScreen
-from mailsync.tui.screens.mail import MailScreen
-from mailsync.tui.screens.prompt import PromptScreen
-from mailsync.tui.screens.wizard import Wizard
-from mailsync.tui.widgets.accounts import AccountList
-from mailsync.tui.widgets.attachment_list import AttachmentList
-from mailsync.tui.widgets.fields import Checks, Choices, Picker
-from mailsync.tui.widgets.folder_tree import FolderTree
 from mailsync.tui.widgets.keybar import KeyBar
-from mailsync.tui.widgets.message_list import MessageList
-from mailsync.tui.widgets.reader import Reader
-from mailsync.tui.widgets.reading_pane import ReadingPane
-from mailsync.tui.widgets.rows import RowList
-from mailsync.tui.widgets.search_line import QueryInput
-from mailsync.tui.widgets.server import ServerPanel
-from mailsync.tui.widgets.steps_signin import ApplicationStep, LoginStep, PasswordStep
 from mailsync.tui.widgets.topbar import TopBar
 from tests.tui import samples
 from tests.tui.driving import mail_screen, settle, until
@@ -371,18 +359,22 @@ def test_a_defect_is_shown_without_what_variables_hold(builder: Builder, capsys:
     assert "geheim" not in shown
 
 
+def owners(*kinds: type) -> Iterator[type]:
+    """These and what is made of them in the dashboard: whatever may have keys."""
+    for kind in kinds:
+        if kind.__module__.startswith("mailsync.tui."):
+            yield kind
+        yield from owners(*kind.__subclasses__())
+
+
 def test_every_binding_has_an_id_a_tooltip_and_no_control_key_of_the_terminal() -> None:
-    owners: tuple[Any, ...] = (
-        *(MailsyncApp, DashboardScreen, MailScreen, HealthScreen, HelpScreen, FinishingScreen),
-        *(RowList, AccountList, FolderTree, MessageList, QueryInput, Reader, ReadingPane, AttachmentList, ServerPanel),
-        PromptScreen,
-        *(Wizard, Choices, Checks, Picker, PasswordStep, ApplicationStep, LoginStep),
-    )
-    seen: dict[str, object] = {}
-    for owner in owners:
+    for module in pkgutil.walk_packages(mailsync.tui.__path__, "mailsync.tui."):
+        importlib.import_module(module.name)
+    seen: dict[str, Binding] = {}
+    for owner in owners(MailsyncApp, Widget):
         for binding in vars(owner).get("BINDINGS", ()):
             assert isinstance(binding, Binding)
             assert binding.id, binding
             assert binding.tooltip, binding
-            assert seen.setdefault(binding.id, owner) is owner, f"{binding.id} is used twice"
+            assert seen.setdefault(binding.id, binding) == binding, f"{binding.id} is used twice"
             assert not {"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m"} & set(binding.key.split(","))

@@ -13,7 +13,7 @@ from textual.screen import Screen
 
 from mailsync.tui.screens.wizard import Wizard
 from mailsync.tui.widgets.steps_server import HandStep
-from tests.tui import samples
+from tests.tui import cleanup_samples, samples
 from tests.tui.driving import settle, until
 from tests.tui.entrances import entrance, known_servers
 from tests.tui.prepared import Builder
@@ -88,6 +88,23 @@ def test_every_text_can_be_read(builder: Builder) -> None:
             await settle(pilot)
             found.update(faint(app.screen))
             for keys in (("tab",), ("2",), ("j", "enter"), ("tab",), ("4",), ("v",)):
+                await pilot.press(*keys)
+                await settle(pilot)
+                found.update(faint(app.screen))
+
+    asyncio.run(run())
+    assert not found
+
+
+def test_every_text_of_a_clean_up_can_be_read(builder: Builder) -> None:
+    cleanup_samples.every_state(builder)
+    found: set[tuple[str, float]] = set()
+
+    async def run() -> None:
+        app = samples.app(builder)
+        async with app.run_test(size=(160, 48)) as pilot:
+            await settle(pilot)
+            for keys in (("5",), ("j",), ("j", "tab", "enter", "x"), ("v",)):
                 await pilot.press(*keys)
                 await settle(pilot)
                 found.update(faint(app.screen))

@@ -343,7 +343,7 @@ class CleanupScreen(DecidingPane):
         self.proposal.turn()
 
     def action_scan(self) -> None:
-        self.post_message(self.Wished(deciding.scan([])))
+        self.post_message(self.Wished(deciding.scan()))
 
     def action_permissions(self) -> None:
         if self.listed.selected is not None:
