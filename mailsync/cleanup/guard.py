@@ -221,7 +221,7 @@ def _by_message(raw: bytes, message: ParsedMessage, held: list[Held], known: Tie
     if any(is_mine(one, me) for one in authors):
         return WRITTEN
     lists = addressing.list_addresses(message)
-    listed = addressing.through_list(message)
+    listed = addressing.through_list(message, lists)
     how = addressing.addressed(message, me)
     if how is not None and not (how == "name" and listed):
         return _BY_FIELD[how]

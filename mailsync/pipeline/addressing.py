@@ -246,13 +246,16 @@ def distributed(message: ParsedMessage) -> bool:
     return any(_PROGRAM.match(one.addr) for one in message.people.get("from", ()))
 
 
-def through_list(message: ParsedMessage) -> bool:
-    """It came through a list (RFC 2919, RFC 2369) that shows only the list in To and Cc."""
-    lists = list_addresses(message)
+def through_list(message: ParsedMessage, lists: frozenset[str] | None = None) -> bool:
+    """It came through a list (RFC 2919, RFC 2369) that shows only the list in To and Cc. `lists` are its
+    `list_addresses`, where these are known."""
+    lists = list_addresses(message) if lists is None else lists
+    if not lists:
+        return False
     shown = [one.addr for field in _ORDER for one in message.people.get(field, ())]
     resent = [value for name, value in message.headers if name[:7].lower() == "resent-" and name.lower() in RECIPIENTS]
     shown += [one.addr for value in resent for one in addresses(value)]
-    return bool(lists) and bool(shown) and all(canonical(one) in lists for one in shown)
+    return bool(shown) and all(canonical(one) in lists for one in shown)
 
 
 def list_addresses(message: ParsedMessage) -> frozenset[str]:
