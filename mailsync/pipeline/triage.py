@@ -57,7 +57,7 @@ def first(
     if terms is None:
         return []
     today = datetime.fromtimestamp(now, UTC).date()
-    found = Candidates(connection, query, today=today, addresses=addresses, accounts=accounts)
+    found = Candidates(connection, query, terms.weights, today=today, addresses=addresses, accounts=accounts)
     return _Ranking(found, terms, limit, now).run(since)
 
 
@@ -73,7 +73,8 @@ class _Ranking:
         """Of those, by document."""
         self.needed = -math.inf
         """Points without which a message is not among the first any more."""
-        self.written: dict[int, tuple[int, int] | None] = {}
+        self.written: dict[int, tuple[int, int]] = {}
+        """By thread, the first and the last document from the user."""
         self.unsure = math.fsum(max(self.weights.get(name, 0.0), 0.0) for name in ("conversation", "answered"))
         """Points that a conversation may add."""
 
@@ -83,7 +84,7 @@ class _Ranking:
             low = max(low, int(since) << SHIFT)
         for begin, end in self.stretches(low, high):
             given = max(self.age(begin), self.age(end)) + self.unsure
-            self.take(self.found.within(begin, end, self.needed - given - _NEARLY, self.weights))
+            self.take(self.found.within(begin, end, self.needed - given - _NEARLY))
         return [ranked for _, ranked in self.best]
 
     def age(self, document_id: int) -> float:
@@ -105,14 +106,17 @@ class _Ranking:
     def take(self, candidates: Iterable[Candidate]) -> None:
         hoped = [(one.points + self.age(one.document_id) + self.unsure + _NEARLY, one) for one in candidates]
         hoped.sort(key=itemgetter(0), reverse=True)
-        for most, one in hoped:
-            if most < self.needed:
+        for start in range(0, len(hoped), self.limit):
+            page = [one for most, one in hoped[start : start + self.limit] if most >= self.needed]
+            if not page:
                 return
-            score = self.score(one)
-            key = (-score.score, -score.confidence, -one.document_id, one.away, one.id)
-            known = self.keys.get(one.document_id)
-            if known is None or key < known:
-                self.put(key, known, one, score)
+            self.written |= self.found.written_between({one.thread_id for one in page} - self.written.keys())
+            for one in page:
+                score = self.score(one)
+                key = (-score.score, -score.confidence, -one.document_id, one.away, one.id)
+                known = self.keys.get(one.document_id)
+                if known is None or key < known:
+                    self.put(key, known, one, score)
 
     def put(self, key: _Key, known: _Key | None, one: Candidate, score: scores.Score) -> None:
         if known is not None:
@@ -126,9 +130,7 @@ class _Ranking:
             self.needed = scores.points_for(-self.best[-1][0][0], self.weights)
 
     def score(self, one: Candidate) -> scores.Score:
-        if one.thread_id not in self.written:
-            self.written[one.thread_id] = self.found.written_between(one.thread_id)
-        written = self.written[one.thread_id]
+        written = self.written.get(one.thread_id)
         now = scores.Moving(
             flags=one.flags,
             age=self.days(one.document_id),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
+from mailsync.query.tree import Query
 from mailsync.store import onestep
-from mailsync.store.documents import SHIFT
 from mailsync.store.scores import MINE, is_away
 from mailsync.store.search import FEW, Search
 
@@ -16,9 +19,9 @@ _DELETED_OR_DRAFT = 8 | 16
 _OF_FLAGS = ("unread", "flagged", "answered", "archived")
 _OF_ORIGINS = ("known", "answers", "ignores")
 _FLAGGED = "iif(m.flags & 1, 0, :unread) + iif(m.flags & 4, :flagged, 0) + iif(m.flags & 2, :answered, 0)"
-_KNOWN = """:known * a.written / (a.written + 1.0)
-            + iif(o.messages >= 3, (:answers * o.answered + :ignores * o.ignored) / (o.messages + 2.0), 0)"""
-"""What `pipeline.scores.moving` adds for flags, and for who sent it."""
+_KNOWN = ":known * a.written / (a.written + 1.0)"
+_HABIT = "iif(o.messages >= 3, (:answers * o.answered + :ignores * o.ignored) / (o.messages + 2.0), 0)"
+"""What `pipeline.scores.moving` adds for flags, for the author, and for what the user does with the origin."""
 
 
 class Candidate(NamedTuple):
@@ -38,19 +41,38 @@ class Candidate(NamedTuple):
     answered: int
     ignored: int
 
-    @property
-    def date(self) -> int:
-        """Unix seconds."""
-        return self.document_id >> SHIFT
-
 
 class Candidates(Search):
-    """A search for what wants something of the user: not what is from the user, a draft, deleted, or in the folders
-    for that."""
+    """A search, as `search.Search`, for what wants something of the user: not what is from the user, a draft, deleted,
+    or in the folders for that. `weights` are those of `[triage.weights]`."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        query: Query | None,
+        weights: Mapping[str, float],
+        *,
+        today: date,
+        addresses: Mapping[str, Sequence[str]],
+        accounts: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(connection, query, today=today, addresses=addresses, accounts=accounts)
+        self._weights = {name: weights.get(name, 0.0) for name in _OF_FLAGS + _OF_ORIGINS}
+        self._of_flags = sum(max(self._weights[name], 0.0) for name in _OF_FLAGS)
+        known, habit = connection.execute(
+            f"SELECT max({_KNOWN}), max({_HABIT}) FROM (SELECT * FROM origins) a CROSS JOIN origins o ON o.id = a.id",
+            self._weights,
+        ).fetchone()
+        self._of_origins = max(known or 0.0, 0.0) + max(habit or 0.0, 0.0)
+        self._away = is_away(connection, "m")
+        over = ", ".join(str(one.id) for one in self._where.names.folders if one.special_use in PASSED_OVER)
+        self._wanted = f"NOT s.known & {MINE} AND NOT m.flags & {_DELETED_OR_DRAFT} AND m.folder_id NOT IN ({over})"
 
     def span(self) -> tuple[int, int]:
         """The first and the last document that may be among them."""
-        low, high = self._connection.execute("SELECT min(id), max(id) FROM scores").fetchone()
+        low, high = self._connection.execute(
+            "SELECT (SELECT min(id) FROM scores), (SELECT max(id) FROM scores)"
+        ).fetchone()
         if low is None:
             return 0, -1
         return max(low, self._where.low), min(high, self._where.high)
@@ -62,31 +84,25 @@ class Candidates(Search):
         ).fetchone()
         return low if row is None else int(row[0])
 
-    def within(self, low: int, high: int, least: float, weights: Mapping[str, float]) -> list[Candidate]:
+    def within(self, low: int, high: int, least: float) -> list[Candidate]:
         """Those of the documents from `low` to `high` that have so many `points` at least; in no order."""
-        where = self._where
-        given = {name: weights.get(name, 0.0) for name in _OF_FLAGS + _OF_ORIGINS}
-        flags = sum(max(given[name], 0.0) for name in _OF_FLAGS)
-        origins = sum(max(given[name], 0.0) for name in _OF_ORIGINS)
         source, conditions = self._scored()
-        away = is_away(self._connection, "m")
-        over = ", ".join(str(folder.id) for folder in where.names.folders if folder.special_use in PASSED_OVER)
         rows = onestep.rows(
             self._connection,
             12,
             f"""SELECT m.id, d.id, d.thread_id, d.features, m.flags,
-                       s.points + {_KNOWN} + {_FLAGGED} + iif({away}, :archived, 0) AS points,
-                       s.known, {away}, a.written, o.messages, o.answered, o.ignored
+                       s.points + {_KNOWN} + {_HABIT} + {_FLAGGED} + iif({self._away}, :archived, 0) AS points,
+                       s.known, {self._away}, a.written, o.messages, o.answered, o.ignored
                 FROM {source}
-                WHERE NOT s.known & {MINE} AND s.points >= :alone AND s.points + {_KNOWN} >= :unread_or_flagged
-                      AND s.points + {_KNOWN} + {_FLAGGED} >= :least
-                      AND NOT m.flags & {_DELETED_OR_DRAFT} AND m.folder_id NOT IN ({over}) {conditions}""",
-            self._bound(max(low, where.low), min(high, where.high))
-            | given
-            | {
-                "least": least - max(given["archived"], 0.0),
-                "unread_or_flagged": least - flags,
-                "alone": least - flags - origins,
+                WHERE s.points >= :alone AND s.points + {_KNOWN} + {_HABIT} >= :without_flags
+                      AND s.points + {_KNOWN} + {_HABIT} + {_FLAGGED} >= :without_place
+                      AND {self._wanted} {conditions}""",
+            {
+                **self._bound(max(low, self._where.low), min(high, self._where.high)),
+                **self._weights,
+                "without_place": least - max(self._weights["archived"], 0.0),
+                "without_flags": least - self._of_flags,
+                "alone": least - self._of_flags - self._of_origins,
             },
         )
         return [Candidate(*row) for row in rows]
@@ -108,11 +124,12 @@ class Candidates(Search):
                      CROSS JOIN messages m ON m.content_id = d.content_id"""
         return source, conditions
 
-    def written_between(self, thread_id: int) -> tuple[int, int] | None:
-        """The first and the last document of a thread that is from the user; None without any."""
-        row = self._connection.execute(
-            f"""SELECT min(s.id), max(s.id) FROM documents d CROSS JOIN scores s ON s.id = d.id
-                WHERE d.thread_id = ? AND s.known & {MINE}""",
-            (thread_id,),
-        ).fetchone()
-        return None if row[0] is None else (row[0], row[1])
+    def written_between(self, threads: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Of those of these threads that have messages from the user: the first and the last such document."""
+        rows = self._connection.execute(
+            f"""SELECT d.thread_id, min(s.id), max(s.id) FROM json_each(?) t
+                CROSS JOIN documents d ON d.thread_id = t.value CROSS JOIN scores s ON s.id = d.id
+                WHERE s.known & {MINE} GROUP BY d.thread_id""",
+            (json.dumps([*threads]),),
+        )
+        return {thread: (first, last) for thread, first, last in rows}

@@ -15,6 +15,7 @@ from tests.benchmarks import (
     search,
     strategies,
     threads,
+    triage,
     wire,
 )
 
@@ -32,6 +33,7 @@ for benchmark in (
     queue,
     threads,
     search,
+    triage,
 ):
     print(f"\n== {benchmark.__name__.rpartition('.')[2]}", flush=True)
     benchmark.main()
