@@ -56,7 +56,7 @@ _MARK = re.compile(r"""\?(?=["')\]»”]*(?:\s|$))""")
 _MARKS = re.compile("[？؟]")
 _ANNOUNCED = re.compile(r"[-_=]{2,} ?[^-_=\n]{5,40} ?[-_=]{2,}[ \t]*$")
 _SAYS_WHO = re.compile(r"(?:on|am|le|el|il|em|op|den|på|w dniu|dne|v|в|\d|.*@).{8,250}[:：]\s*$", re.IGNORECASE)
-_NUMBER = re.compile(rb" \d{4,8} ")
+_NUMBER = re.compile(rb"\d{4,8}")
 _SECRETS = frozenset((b"code", b"pin", b"tan", b"kod", "código".encode(), b"codice", "код".encode()))
 _ROBOT = re.compile(
     r"(?:^|[._+-])(?:no-?_?\.?reply|do-?_?\.?not-?_?\.?reply|mailer-daemon|postmaster|bounces?|notifications?|alerts?"
@@ -65,6 +65,8 @@ _ROBOT = re.compile(
 )
 _ABOVE = 60
 """Words at the top of a message that hold a code, if it is about one."""
+_NEAR = 8
+"""Words between it and what it is called."""
 
 _FIELDS = {
     "list-id": LIST,
@@ -192,13 +194,21 @@ def features(message: ParsedMessage) -> int:
             for phrase, bit in lexicon.unspaced:
                 if not bits & bit and phrase in whole:
                     bits |= bit
-    if not bits & SECURITY_CODE and not _SECRETS.isdisjoint(told[:_ABOVE]):
-        bits |= SECURITY_CODE * bool(_NUMBER.search(b" %b " % b" ".join(told[:_ABOVE])))
+    if not bits & (SECURITY_CODE | REPLY) and not _SECRETS.isdisjoint(told[:_ABOVE]):
+        bits |= SECURITY_CODE * _tells_code(told[:_ABOVE])
     if not bits & BULK:
         bits &= ~PROMOTION
     if not bits & AUTOMATIC:
         bits &= ~NOTIFICATION
     return bits
+
+
+def _tells_code(told: list[bytes]) -> bool:
+    """A number of some digits stands near the word for a code."""
+    return any(
+        word in _SECRETS and any(map(_NUMBER.fullmatch, told[max(0, at - _NEAR) : at + _NEAR + 1]))
+        for at, word in enumerate(told)
+    )
 
 
 def _own(text: str) -> str:

@@ -50,6 +50,8 @@ def noticed(subject: str, text: str = "Nothing.", more: str = "", sender: str = 
         ("Anmeldung", "Dein Code lautet 4711", "", {"security_code"}),
         ("The new building code", "It has 300 pages.", "", set()),
         ("認証コード", "x", "", {"security_code"}),
+        ("Re: that code", "The code has 2000 lines.", ANSWER, {"reply"}),
+        ("Sources", "The code is at last in a place that we all can reach, and that is 2000 lines.", "", set()),
         ("Up to 50 % off: big sale", "Shop now", BULK, {"bulk", "promotion"}),
         ("Big sale of my old books", "Come by.", "", set()),
         ("Hi", "x", "List-Id: <dev.example.org>\n", {"list"}),
