@@ -6,6 +6,8 @@ a restore finds them: by Message-ID or date, and by their bytes. What is found n
 
 from __future__ import annotations
 
+import sqlite3
+from array import array
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -19,6 +21,9 @@ from mailsync.store.restores import Item
 from mailsync.sync import present
 from mailsync.sync.account import AccountMirror
 
+PIECE = 1000
+"""Messages that are looked for at a time."""
+
 
 @record
 class Locating:
@@ -29,46 +34,46 @@ class Locating:
     resync: Callable[[], Awaitable[None]]
 
     async def run(self, session: Session) -> None:
-        store = self.mirror.store
-        rows = await self._waiting()
-        listed = {one.entry.raw_name for one in await session.list_folders(status=False)}
-        named = {one.folder for row in rows for one in (row.before, row.after) if one is not None}
-        if named - listed:
-            await self.resync()
-            gone = sorted(named - listed)
-            await store.awrite(
-                partial(cleanup_returns.follow, run_id=self.run_id, account_id=self.mirror.account_id, names=gone)
-            )
-            rows = await self._waiting()
-        by_folder: dict[bytes, list[Row]] = defaultdict(list)
-        for row in rows:
-            if row.before is not None and row.before.folder in listed:
-                by_folder[row.before.folder].append(row)
-        for folder, inside in by_folder.items():
-            await self._folder(session, folder, inside)
-
-    async def _waiting(self) -> list[Row]:
-        read = partial(cleanup_runs.rows, run_id=self.run_id, states=("waiting",), limit=-1)
-        return await self.mirror.store.aread(read)
-
-    async def _folder(self, session: Session, folder: bytes, rows: Sequence[Row]) -> None:
-        box = await session.examine(folder)
-        uids = {row.number: row.before.uid for row in rows if row.before and row.before.uidvalidity == box.uidvalidity}
-        strays = [row for row in rows if uids.get(row.number) is None]
-        if not strays:
-            return
-        taken = UidSet.from_uids(uid for uid in uids.values() if uid is not None)
-        items = [_item(row) for row in strays]
         store, account_id = self.mirror.store, self.mirror.account_id
-        found = await present.find(session, store, account_id, box, items, taken)
-        known = [
-            replace(row, before=replace(row.before, uidvalidity=box.uidvalidity, uid=found[row.number]))
-            if row.number in found
-            else replace(row, before=replace(row.before, uidvalidity=None, uid=None))
-            for row in strays
-            if row.before is not None
-        ]
-        await store.awrite(partial(cleanup_returns.place, run_id=self.run_id, rows=known))
+        listed = {one.entry.raw_name for one in await session.list_folders(status=False)}
+        gone = await store.aread(partial(cleanup_returns.named, run_id=self.run_id)) - listed
+        if gone:
+            await self.resync()
+            follow = partial(cleanup_returns.follow, run_id=self.run_id, account_id=account_id, names=gone)
+            await store.awrite(follow)
+        places = await store.aread(partial(cleanup_runs.places, run_id=self.run_id))
+        folders: dict[bytes, dict[int | None, array[int]]] = defaultdict(dict)
+        for (folder, validity), numbers in places.items():
+            if folder in listed:
+                folders[folder][validity] = numbers
+        for folder, inside in folders.items():
+            status = await session.status(folder) or {}
+            strays = [number for validity in inside.keys() - {status.get("UIDVALIDITY")} for number in inside[validity]]
+            if strays:
+                await self._folder(session, folder, strays)
+
+    async def _folder(self, session: Session, folder: bytes, strays: Sequence[int]) -> None:
+        store, account_id = self.mirror.store, self.mirror.account_id
+        box = await session.examine(folder)
+        for at in range(0, len(strays), PIECE):
+            read = partial(self._read, folder=folder, validity=box.uidvalidity, numbers=strays[at : at + PIECE])
+            rows, taken = await store.aread(read)
+            found = await present.find(session, store, account_id, box, list(map(_item, rows)), taken)
+            known = [
+                replace(row, before=replace(row.before, uidvalidity=box.uidvalidity, uid=found[row.number]))
+                if row.number in found
+                else replace(row, before=replace(row.before, uidvalidity=None, uid=None))
+                for row in rows
+                if row.before is not None
+            ]
+            await store.awrite(partial(cleanup_returns.place, run_id=self.run_id, rows=known))
+
+    def _read(
+        self, connection: sqlite3.Connection, *, folder: bytes, validity: int | None, numbers: Sequence[int]
+    ) -> tuple[list[Row], UidSet]:
+        """Rows, and the UIDs that stand for others of the run."""
+        rows = [row for row in cleanup_runs.some(connection, self.run_id, numbers) if row.state == "waiting"]
+        return rows, UidSet.from_uids(cleanup_returns.uids(connection, self.run_id, folder, validity))
 
 
 def _item(row: Row) -> Item:

@@ -7,7 +7,6 @@ has put somewhere else meanwhile is known to be there, and stays there.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from functools import partial
@@ -75,11 +74,11 @@ class Reappending:
         try:
             await restoration.run()
         finally:
-            await self._settle(await mirror.store.aread(partial(self._outcomes, frozen=frozen)))
-
-    def _outcomes(self, connection: sqlite3.Connection, frozen: Frozen) -> list[Result]:
-        rows = cleanup_runs.rows(connection, self.run.id, OPEN, limit=-1)
-        return cleanup_returns.outcomes(connection, frozen.id, rows)
+            last: int | None = -1
+            while last is not None:
+                page = partial(cleanup_returns.outcomes, run_id=self.run.id, restore_id=frozen.id, after=last)
+                last, results = await mirror.store.aread(page)
+                await self._settle(results)
 
     async def _settle(self, results: Sequence[Result]) -> None:
         at = self.mirror.now()

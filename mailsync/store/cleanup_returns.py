@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mailsync.record import replace
 from mailsync.store import cleanup_runs, restores
-from mailsync.store.cleanup_places import Place, pack
+from mailsync.store.cleanup_places import pack, unpack
 from mailsync.store.cleanup_runs import Result, Row, Run
 from mailsync.store.restorable import Candidate
 from mailsync.store.restores import Frozen, Source
@@ -34,34 +34,56 @@ def elsewhere(connection: sqlite3.Connection, account_id: int, rows: Sequence[Ro
     return found
 
 
-def follow(connection: sqlite3.Connection, run_id: int, account_id: int, names: Sequence[bytes]) -> None:
+def named(connection: sqlite3.Connection, run_id: int) -> set[bytes]:
+    """Raw names of the folders that rows which wait are about."""
+    rows = connection.execute(
+        """SELECT before ->> 'folder' FROM cleanup_journal WHERE run_id = ?1 AND state = 'waiting'
+           UNION SELECT after ->> 'folder' FROM cleanup_journal WHERE run_id = ?1 AND state = 'waiting'""",
+        (run_id,),
+    )
+    return {row[0].encode("latin-1") for row in rows if row[0] is not None}
+
+
+def uids(connection: sqlite3.Connection, run_id: int, folder: bytes, uidvalidity: int | None) -> list[int]:
+    """UIDs in a folder (raw name) by which rows without a result know their messages."""
+    rows = connection.execute(
+        """SELECT before ->> 'uid' FROM cleanup_journal WHERE run_id = ? AND state IN ('waiting', 'begun')
+           AND before ->> 'folder' = ? AND before ->> 'uidvalidity' = ? AND before ->> 'uid' IS NOT NULL""",
+        (run_id, folder.decode("latin-1"), uidvalidity),
+    )
+    return [row[0] for row in rows]
+
+
+def follow(connection: sqlite3.Connection, run_id: int, account_id: int, names: Iterable[bytes]) -> None:
     """Rows of a run that wait and name folders which are not there any more (raw names): folders that were renamed are
     the same folders. What was frozen tells which they are, or messages do that have kept their UIDs."""
-    renamed = dict(
+    frozen = dict(
         connection.execute(
             """SELECT c.raw_name, f.raw_name FROM cleanup_runs r JOIN cleanup_folders c ON c.cleanup_id = r.cleanup_id
                JOIN folders f ON f.id = c.folder_id WHERE r.id = ? AND f.gone_at IS NULL""",
             (run_id,),
         ).fetchall()
     )
-    rows = cleanup_runs.rows(connection, run_id, ("waiting",), limit=-1)
-    for row in rows:
-        here = row.before
-        if here is not None and here.folder in names and renamed.get(here.folder, here.folder) == here.folder:
-            found = connection.execute(
-                """SELECT f.raw_name FROM messages m JOIN folders f ON f.id = m.folder_id WHERE m.id = ?
-                   AND f.account_id = ? AND f.uidvalidity = ? AND m.uid = ? AND f.gone_at IS NULL""",
-                (row.message_id, account_id, here.uidvalidity, here.uid),
-            ).fetchone()
-            if found is not None:
-                renamed[here.folder] = found[0]
-
-    def today(end: Place | None) -> Place | None:
-        known = end is not None and end.folder in names and end.folder in renamed
-        return replace(end, folder=renamed[end.folder]) if known and end is not None else end
-
-    changed = [replace(row, before=today(row.before), after=today(row.after)) for row in rows]
-    place(connection, run_id, [new for new, old in zip(changed, rows, strict=True) if new != old])
+    for name in names:
+        old = name.decode("latin-1")
+        known = connection.execute(
+            """SELECT f.raw_name FROM cleanup_runs r
+               JOIN cleanup_journal j ON j.run_id = r.id AND j.state = 'waiting' AND j.before ->> 'folder' = ?
+               JOIN cleanup_items i ON i.cleanup_id = r.cleanup_id AND i.number = j.item
+               JOIN messages m ON m.id = i.message_id AND m.uid = j.before ->> 'uid'
+               JOIN folders f ON f.id = m.folder_id AND f.account_id = ? AND f.gone_at IS NULL
+                   AND f.uidvalidity = j.before ->> 'uidvalidity'
+               WHERE r.id = ? LIMIT 1""",
+            (old, account_id, run_id),
+        ).fetchone()
+        new = known[0] if known is not None else frozen.get(name)
+        if new is not None and new != name:
+            for end in ("before", "after"):
+                connection.execute(
+                    f"""UPDATE cleanup_journal SET {end} = json_set({end}, '$.folder', ?) WHERE run_id = ?
+                        AND state = 'waiting' AND {end} ->> 'folder' = ?""",
+                    (new.decode("latin-1"), run_id, old),
+                )
 
 
 def place(connection: sqlite3.Connection, run_id: int, rows: Sequence[Row]) -> None:
@@ -136,26 +158,30 @@ def _take_id(connection: sqlite3.Connection, wanted: int, folder_id: int, uid: i
         connection.execute("UPDATE messages SET id = ? WHERE id = ?", (new, old))
 
 
-def outcomes(connection: sqlite3.Connection, restore_id: int, rows: Sequence[Row]) -> list[Result]:
-    """What the list made of those rows that it is about and has come to."""
-    known = {
-        found[0]: found[1:]
-        for found in connection.execute(
-            """SELECT i.message_id, i.state, i.uidvalidity, i.uid, i.reason, f.raw_name FROM restore_items i
-               JOIN restore_folders f ON f.restore_id = i.restore_id AND f.number = i.folder
-               WHERE i.restore_id = ? AND i.state IN ('restored', 'present', 'failed')""",
-            (restore_id,),
-        )
-    }
+def outcomes(
+    connection: sqlite3.Connection, run_id: int, restore_id: int, after: int, limit: int = 1000
+) -> tuple[int | None, list[Result]]:
+    """What a list has made of rows of the run that have no result yet: a page of its items, by number, that come
+    `after` one. Gives the last of these, None when there are no more."""
+    found = connection.execute(
+        """SELECT i.number, i.state, i.uidvalidity, i.uid, i.reason, f.raw_name, j.number, j.before, j.after
+           FROM restore_items i
+           CROSS JOIN restore_folders f ON f.restore_id = i.restore_id AND f.number = i.folder
+           CROSS JOIN cleanup_runs r ON r.id = ?1
+           CROSS JOIN cleanup_items c INDEXED BY cleanup_items_by_message
+               ON c.message_id = i.message_id AND c.cleanup_id = r.cleanup_id
+           CROSS JOIN cleanup_journal j INDEXED BY cleanup_journal_by_item ON j.item = c.number AND j.run_id = r.id
+           WHERE i.restore_id = ?2 AND i.number > ?3 AND i.state IN ('restored', 'present', 'failed')
+             AND j.state IN ('waiting', 'begun') AND j.after IS NOT NULL ORDER BY i.number LIMIT ?4""",
+        (run_id, restore_id, after, limit),
+    ).fetchall()
     results: list[Result] = []
-    for row in rows:
-        if row.message_id not in known or row.after is None:
+    for _, state, uidvalidity, uid, reason, raw_name, number, before, end in found:
+        here, there = unpack(before), unpack(end)
+        if state == "failed" or there is None:
+            results.append(Result(number, "failed", here, here, reason))
             continue
-        state, uidvalidity, uid, reason, raw_name = known[row.message_id]
-        if state == "failed":
-            results.append(Result(row.number, "failed", row.before, row.before, reason))
-            continue
-        after = replace(row.after, folder=raw_name, uidvalidity=uidvalidity, uid=uid)
+        there = replace(there, folder=raw_name, uidvalidity=uidvalidity if uid is not None else None, uid=uid)
         told = "put on the server once more" if state == "restored" else "it was there already"
-        results.append(Result(row.number, "done", row.before, after, f"{told}, {reason}" if reason else told))
-    return results
+        results.append(Result(number, "done", here, there, f"{told}, {reason}" if reason else told))
+    return found[-1][0] if found else None, results
