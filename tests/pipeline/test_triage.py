@@ -18,6 +18,7 @@ from mailsync.pipeline.terms import terms
 from mailsync.pipeline.triage import Ranked
 from mailsync.query.parse import parse
 from mailsync.store import correspondents as written
+from mailsync.store import labels, messages
 from mailsync.store import scores as table
 from mailsync.store import triage as candidates
 from mailsync.store.database import Store
@@ -126,6 +127,20 @@ def test_a_message_in_several_folders_is_there_once_and_counts_as_in_the_inbox(s
     assert "archived" in names(found[1])
 
 
+def test_of_all_mail_what_has_the_inbox_as_a_label_is_not_put_away(store: Store) -> None:
+    fill(store, [Letter(letter(n, "ann@example.org", "max@example.com", f"number {n}"), "All Mail") for n in (1, 2)])
+
+    def write(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE folders SET special_use = '\\All'")
+        labels.assign(connection, 1, 1, {1: ("\\Inbox",), 2: ("work",)})
+
+    store.write(write).result()
+    score(store)
+    inbox, away = first(store)
+    assert named(store, [inbox, away]) == ["number 1", "number 2"]
+    assert ("archived" in names(inbox), "archived" in names(away)) == (False, True)
+
+
 def test_conversations(store: Store) -> None:
     ann, me = "ann@example.org", "max@example.com"
     days = [f"{day} Mar 2025 09:00:00 +0000" for day in range(1, 4)]
@@ -169,6 +184,20 @@ def test_what_the_user_does_is_learned_and_can_be_switched_off(store: Store, lea
     assert ("you put most of theirs away unread (4 of 7)" in told) == learn
     new = found["from new"].score.score
     assert (found["from ann"].score.score > new > found["from eve"].score.score) == learn
+
+
+def test_what_is_deleted_unread_counts_while_it_is_kept(store: Store) -> None:
+    fill(store, [letter(n, "eve@example.org", "max@example.com", date="old") for n in range(4)])
+    fill(store, [Letter(letter(9, "eve@example.org", "max@example.com", date="old"), flags=int(Flag.SEEN))])
+
+    def remove(connection: sqlite3.Connection) -> None:
+        messages.remove(connection, 1, [1, 2, 3, 5], NOW, "expunged")
+
+    store.write(remove).result()
+    fill(store, [letter(10, "eve@example.org", "max@example.com", "new")])
+    score(store)
+    new = first(store, "new")[0]
+    assert "you put some of theirs away unread (3 of 6)" in {reason.text for reason in new.score.reasons}
 
 
 def test_a_list_is_learned_of_by_itself(store: Store) -> None:
