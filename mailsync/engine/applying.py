@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailsync.errors import Interrupted, MailsyncError
 from mailsync.jobs.queue import Outcome
-from mailsync.store import cleanup_runs, cleanups, folders, jobs
+from mailsync.store import cleanup_returns, cleanup_runs, cleanups, folders, jobs
 from mailsync.store.cleanup_runs import Run
 from mailsync.store.jobs import Job
 
@@ -60,6 +60,7 @@ async def concluded(run: Execution, number: int, failure: MailsyncError | None, 
         names = await store.aread(partial(_touched, run_id=number, account_id=mirror.account_id))
         if names is not None and run.checked:
             await resync(names)
+            await store.awrite(partial(cleanup_returns.same_ids, run_id=number))
     document: dict[str, Any] = {
         "ok": failure is None,
         "exit_code": failure.exit_code if failure else 0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from mailsync.engine.applying import Resync, concluded
 from mailsync.errors import MailsyncError
 from mailsync.jobs.queue import Outcome
-from mailsync.store import cleanup_returns, cleanup_undo
+from mailsync.store import cleanup_undo
 from mailsync.store.jobs import Job
 
 if TYPE_CHECKING:
@@ -32,10 +31,5 @@ async def undone(mirror: AccountMirror, job: Job, stopping: Callable[[], bool], 
         failure = error
     outcome = await concluded(undo.execution, undo.run_id, failure, resync)
     if not outcome.unfinished:
-        await mirror.store.awrite(partial(_settle, run_id=undo.run_id))
+        await mirror.store.awrite(partial(cleanup_undo.settle, run_id=undo.run_id))
     return outcome
-
-
-def _settle(connection: sqlite3.Connection, *, run_id: int) -> None:
-    cleanup_returns.same_ids(connection, run_id)
-    cleanup_undo.settle(connection, run_id)

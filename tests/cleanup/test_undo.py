@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mailsync.cleanup import carrying
+from mailsync.store import jobs
 from tests.cleanup import applying, undoing, undone
 from tests.cleanup.test_apply import even, letters
 from tests.servers.dovecot import Dovecot
@@ -125,6 +128,42 @@ async def test_in_part_while_others_are_at_work(start_dovecot: Callable[..., Dov
         assert plain + kept == Counter(Held(one.raw, frozenset(), one.internaldate) for one in before)
         await rig.sync()
         assert_equal(rig, client)
+
+
+async def test_cancelled_in_the_middle(
+    dovecot: Dovecot, fresh_user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taken back stays so, and the rest can be taken back later."""
+    monkeypatch.setattr(carrying, "BATCH", 10)
+    dovecot.fill(fresh_user, "INBOX", letters(COUNT))
+    with (
+        Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user]) as rig,
+        dovecot.client(fresh_user) as client,
+    ):
+        await rig.sync()
+        undoing.consent(rig)
+        before = contents(client)
+        await applying.applied(rig, ["INBOX"], ["mark_read", "move:Old"])
+        job = undone.approved(rig, 1)
+        times = 0
+
+        def stopping() -> bool:
+            nonlocal times
+            times += 1
+            if times == 5:
+                rig.store.write(lambda c: jobs.request_cancel(c, job.id, time.time())).result()
+            return times >= 5
+
+        outcome = await undone.carried_out(rig, job, stopping=stopping)
+        taken_back = outcome.document["results"]["done"]
+        assert (outcome.ok, undone.state(rig, 1), rig.execute("SELECT status FROM jobs WHERE id = ?", job.id)) == (
+            False,
+            "part_undone",
+            [("cancelled",)],
+        )
+        assert 0 < taken_back == len(client.uids("INBOX")) < COUNT
+        assert await undone.undone(rig, 1) == {"done": COUNT - taken_back}
+        assert (contents(client), undone.state(rig, 1)) == (before, "undone")
 
 
 async def test_on_pymap(pymap: Pymap, tmp_path: Path) -> None:
