@@ -17,6 +17,8 @@ SPARED = 4
 """Reasons for which messages are no candidates that are named."""
 PRIORITY = 10
 """Before what a schedule asks for."""
+ATTEMPTS = 4
+BACKOFF_SECONDS = 15.0
 Wish = Callable[[Store, float], tuple[str, int | None]]
 """At a moment in Unix seconds; gives what to tell, and the job whose end is to be told, if any."""
 
@@ -86,7 +88,12 @@ def again(job_id: int, told: str) -> Wish:
 
 
 def _job(store: Store, kind: str, params: dict[str, Any], now: float) -> int:
-    return store.write(lambda connection: jobs.insert(connection, kind, now, params=params, priority=PRIORITY)).result()
+    """Nobody sits at a prompt until it ends: what fails for a reason that may pass is tried again by itself."""
+    return store.write(
+        lambda connection: jobs.insert(
+            connection, kind, now, params=params, priority=PRIORITY, max_attempts=ATTEMPTS, backoff=BACKOFF_SECONDS
+        )
+    ).result()
 
 
 class Ending(NamedTuple):

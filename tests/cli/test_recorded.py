@@ -27,6 +27,26 @@ from tests.servers.recorder import CHANGE, Recorder, is_reading
 from tests.tui.driving import settle, until
 
 
+@pytest.mark.parametrize(
+    ("command", "reads"),
+    [
+        (b"UID FETCH 1:* (UID FLAGS)", True),
+        (b"UID FETCH 1,3:5 (UID BODY.PEEK[HEADER.FIELDS (Message-ID)]) (CHANGEDSINCE 5 VANISHED)", True),
+        (b"UID FETCH 1 (UID BODY[])", False),
+        (b"UID FETCH 1 RFC822", False),
+        (b"UID FETCH 1 (RFC822.SIZE RFC822.TEXT)", False),
+        (b"EXAMINE INBOX", True),
+        (b"SELECT INBOX", False),
+        (b"UID STORE 1 +FLAGS (\\Seen)", False),
+        (b"CLOSE", False),
+        (b"EXPUNGE", False),
+        (b"CREATE x", False),
+    ],
+)
+def test_what_is_reading(command: bytes, reads: bool) -> None:
+    assert is_reading(command) is reads
+
+
 @pytest.fixture
 def server(start_dovecot: Callable[..., Dovecot]) -> Dovecot:
     made = start_dovecot({"alice": "secret"}, special_use={"Archive": "\\Archive", "Trash": "\\Trash"})
@@ -213,7 +233,7 @@ def test_a_job_that_nobody_approved_of_changes_nothing(
 def test_every_kind_of_job_is_one_that_somebody_carries_out(cli: CommandLine) -> None:
     store = Store.open(cli.data)
     try:
-        handlers = Handlers(store, {}, time.time, lambda: False, load_config(cli.config)).table()
+        handlers = Handlers(store, {}, load_config(cli.config), time.time, lambda: False).table()
     finally:
         store.close()
     assert handlers.keys() == {name for name, kind in KINDS.items() if not kind.here}
