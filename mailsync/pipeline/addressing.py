@@ -75,9 +75,11 @@ _DOTLESS = frozenset({"gmail.com", "proton.me"})
 
 _MARKS = re.compile(
     "[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
-    "\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+    "\xad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffd\U000e0000-\U000e0fff]"
 )
 """Accents, points, and characters without width."""
+_UNSEEN = re.compile("[\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
+"""Characters without width: some programs put them into an address lest it becomes a link."""
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
 _SPECIAL = re.compile("[øłđðæœþı]")
 _WRITTEN_OUT = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe"))
@@ -86,7 +88,18 @@ _WITHOUT_BLANKS = re.compile(
     "[\u0590-\u08ff\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]"
 )
 """Scripts that put no blank around a name, or hang particles on it."""
+_UNSPACED = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Scripts in which the parts of a name are written with a blank between them or without."""
 _WORD = re.compile(r"[^\W_]+")
+_GREETINGS = (
+    "hi|hello|hey|dear|mr|mrs|ms|miss|mister|dr|prof|professor|hallo|liebe|lieber|liebes|herr|herrn|frau|geehrter|"
+    "geehrte|moin|servus|bonjour|bonsoir|salut|cher|chere|monsieur|madame|mme|hola|querido|querida|estimado|estimada|"
+    "senor|senora|sr|sra|ciao|caro|cara|gentile|signor|signora|sig|ola|prezado|prezada|caros|beste|geachte|heer|mevrouw|"
+    "dag|hej|hejsan|kara|kare|hei|moi|kjaere|czesc|drogi|droga|pan|pani|ahoj|mily|mila|szia|kedves|merhaba|sayin|"
+    "привет|здравствуите|уважаемыи|уважаемая|дорогои|дорогая"
+)
+"""Behind which a word of a longer name is somebody who is spoken to; without accents."""
+_GREETED = rf"(?<![^\W_])(?:{_GREETINGS})[\W_]{{1,5}}"
 _SILENT = re.compile(r"<(style|script)\b[^<>]*>?", re.IGNORECASE)
 _CLOSING = {name: re.compile(rf"</{name}[^<>]*>?", re.IGNORECASE) for name in ("style", "script")}
 _SPOKEN = re.compile(r"""\s(?:alt|title|aria-label)\s*+=\s*+("[^"<>]*+"|'[^'<>]*+')""", re.IGNORECASE)
@@ -130,7 +143,9 @@ def _fields(message: ParsedMessage, me: Identity) -> set[str]:
             if reason is not None:
                 found.add(reason)
     # What is encoded is parsed before it is decoded there, so that a comma in a name parts nothing.
-    found |= {field for field in _ORDER if any(is_mine(one.addr, me) for one in message.people.get(field, ()))}
+    for field in _ORDER:
+        if any(is_mine(one.addr, me) or is_called(one.name, me) for one in message.people.get(field, ())):
+            found.add(field)
     return found
 
 
@@ -141,11 +156,13 @@ def holds_address(value: str, me: Identity) -> bool:
 
 def mentions(text: str, me: Identity) -> bool:
     """An address of the user stands in a text."""
-    return "@" in text and any(is_mine(one, me) for one in _in_text(text))
+    return ("@" in text or "\uff20" in text) and any(is_mine(one, me) for one in _in_text(text))
 
 
 def _in_text(text: str) -> Iterator[str]:
     """What looks like an address."""
+    if not text.isascii():
+        text = _UNSEEN.sub("", text).replace("\uff20", "@")
     pieces = text.split("@")
     for before, behind in pairwise(pieces):
         local, domain = _LOCAL.search(before[-_LONGEST:]), _DOMAIN.match(behind[:_LONGEST])
@@ -168,8 +185,16 @@ def names(text: str, me: Identity) -> bool:
         return False
     folded = _folded(text)
     return any(
-        all(word in folded for word in words) and pattern.search(folded) for words, pattern in _matcher(me).names
+        all(piece in folded for piece in pieces) and pattern.search(folded) for pieces, pattern in _matcher(me).names
     )
+
+
+def is_called(name: str, me: Identity) -> bool:
+    """A name beside an address is one of the user's, and nothing more: the address is one that they did not tell of."""
+    if not name or not me.names:
+        return False
+    told = " ".join(_WORD.findall(_folded(name)))
+    return any(pattern.fullmatch(told) for _, pattern in _matcher(me).names)
 
 
 @lru_cache(maxsize=4)
@@ -282,7 +307,7 @@ def list_addresses(message: ParsedMessage) -> frozenset[str]:
 class _Matcher:
     addresses: frozenset[str]
     names: tuple[tuple[list[str], re.Pattern[str]], ...]
-    """The words of each name and what it looks like."""
+    """What a text with the name holds, in any order, and what the name looks like."""
 
 
 @lru_cache(maxsize=16)
@@ -294,13 +319,21 @@ def _matcher(me: Identity) -> _Matcher:
             known.add(f"{local.partition('+')[0]}@{domain}")
     spellings = dict.fromkeys(spelling for name in me.names for spelling in _spellings(name))
     wanted = [words for spelling in spellings if (words := _WORD.findall(spelling))]
-    return _Matcher(frozenset(filter(None, known)), tuple((words, _pattern(words)) for words in wanted))
+    found = [([piece for word in words for piece in _pieces(word)], _pattern(words)) for words in wanted]
+    each = dict.fromkeys(word for words in wanted if len(words) > 1 for word in words if len(word) > 1)
+    found += [([word], re.compile(rf"{_GREETED}{_word(word)}")) for word in each]
+    return _Matcher(frozenset(filter(None, known)), tuple(found))
+
+
+def _pieces(word: str) -> Iterable[str]:
+    return word if _UNSPACED.search(word) else [word]
 
 
 def _pattern(words: list[str]) -> re.Pattern[str]:
     """What a name looks like in a folded text: its words in their order, or the last one first."""
     orders = [words, [words[-1], *words[:-1]]] if len(words) > 1 else [words]
-    return re.compile("|".join(r"[\W_]{1,5}".join(map(_word, order)) for order in orders))
+    between = r"[\W_]{0,5}" if all(map(_UNSPACED.search, words)) else r"[\W_]{1,5}"
+    return re.compile("|".join(between.join(map(_word, order)) for order in orders))
 
 
 def _spellings(name: str) -> Iterable[str]:
@@ -313,6 +346,8 @@ def _spellings(name: str) -> Iterable[str]:
 
 
 def _word(word: str) -> str:
+    if _UNSPACED.search(word):
+        return r"[\W_]{0,2}".join(map(re.escape, word))
     if _WITHOUT_BLANKS.search(word):
         return re.escape(word)
     return rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"

@@ -65,7 +65,8 @@ def test_what_is_addressed_to_nobody_may_be_proposed() -> None:
         ("Resent-Cc", "max@example.com", guard.CC),
         ("Resent-Bcc", "max@example.com", guard.BCC),
         ("Apparently-To", "max@example.com", guard.TO),
-        ("To", "Max Example <someone@elsewhere.test>", guard.NAMED),
+        ("To", "Max Example <someone@elsewhere.test>", guard.TO),
+        ("Cc", '"EXAMPLE, Max" <dev@lists.test>', guard.CC),
         ("X-GitHub-Reason", "review_requested", guard.TO),
         ("X-GitLab-NotificationReason", "mentioned", guard.CC),
     ],
@@ -141,6 +142,16 @@ def test_a_name_in_the_text(text: str) -> None:
     assert never(facts(letter(LIST_POST, text)), known()) is None
     beside = LIST_POST | {"Cc": "bob@far.test"}
     assert never(facts(letter(beside, text)), known()) == guard.NAMED
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Hi Eva,", "Dear Ms. Example-Nowak", "Liebe Frau Nowak", "Chère Mme Nowak:", "hello eva", "Здравствуйте, Eva!"],
+)
+def test_part_of_a_name_behind_a_greeting(text: str) -> None:
+    eva = known(me=Identity(frozenset({"eva@example.com"}), ("Eva Example Nowak",)))
+    assert never(facts(letter(NEWSLETTER, text)), eva) == guard.NAMED
+    assert never(facts(letter(NEWSLETTER, "Eva said that Nowak is not the example")), eva) is None
 
 
 @pytest.mark.parametrize("text", ["Maximum", "Climax", "Maxi-Cosi", "max2", "Østers and Jürgens"])
