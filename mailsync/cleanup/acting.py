@@ -206,6 +206,10 @@ class Acting:
     # -- away --------------------------------------------------------------------------------------------------
 
     def _begin_taking(self, some: Sequence[Going]) -> list[Pending]:
+        if not self.session.offers("UIDPLUS", "IMAP4REV2"):
+            for one in some:
+                one.why = one.why or "the server cannot take single messages away (no UIDPLUS)"
+            return []
         uids = _uids(some)
         return [begin_store(self.session, uids, "+", ["\\Deleted"]), begin_expunge(self.session, uids)]
 
@@ -213,7 +217,7 @@ class Acting:
         for pending in takes:
             await self._refused(pending, some)
         for one in some:
-            one.done = not one.why
+            one.done = bool(takes) and not one.why
 
 
 async def take_away(session: Session, uids: UidSet) -> None:

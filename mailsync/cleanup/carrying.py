@@ -32,7 +32,7 @@ from mailsync.imap.names import decode_name
 from mailsync.imap.responses import Fetch
 from mailsync.imap.session import Session
 from mailsync.imap.showing import Question
-from mailsync.imap.uidset import UidSet
+from mailsync.imap.uidset import EMPTY, UidSet
 from mailsync.record import record, replace
 from mailsync.store import cleanup_runs
 from mailsync.store.cleanup_places import Place
@@ -122,6 +122,7 @@ class Carrying:
         job.measure(decode_name(folder), len(numbers), box.exists)
         if not why and not job.stop:
             why = await self._rounds(box, means, numbers)
+            box = await self._left_behind(box, means)
         await self.looking.conclude(box, await self._begun(numbers), self.absent.values())
         self.absent.clear()
         if job.stop:
@@ -187,6 +188,23 @@ class Carrying:
         if again and not self.job.stop:
             why = await self._round(box, means, again)
         return why
+
+    async def _left_behind(self, box: Mailbox, means: Means) -> Mailbox:
+        """Take away what the server said had left the folder, and has not. Only whoever opens it anew sees that:
+        Dovecot 2.3 tells a session that its expunge is done also where another one's came in its way."""
+        job = self.job
+        departed = await job.store.aread(
+            partial(cleanup_runs.departed, run_id=job.run.id, folder=box.raw_name, uidvalidity=box.uidvalidity)
+        )
+        if not departed or job.stop:
+            return box
+        box = await self._reopened(box)
+        there = await self.session.search_uids() if box.exists else EMPTY
+        stayed = [number for uid, number in departed if uid in there]
+        if stayed:
+            await job.store.awrite(partial(cleanup_runs.reopen, run_id=job.run.id, numbers=stayed, at=job.mirror.now()))
+            await self._round(box, means, stayed)
+        return box
 
     async def _begun(self, numbers: Sequence[int]) -> list[Row]:
         return [row for row in await self._rows(numbers) if row.state == "begun"]

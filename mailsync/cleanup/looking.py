@@ -21,7 +21,7 @@ from mailsync.model import Flag
 from mailsync.record import record, replace
 from mailsync.store import cleanup_runs
 from mailsync.store.cleanup_places import Copy, Place
-from mailsync.store.cleanup_runs import COPIED, PLACED, Result, Row
+from mailsync.store.cleanup_runs import COPIED, MARKED, PLACED, Result, Row, State
 
 if TYPE_CHECKING:
     from mailsync.cleanup.execution import Execution
@@ -74,7 +74,7 @@ class Looking:
             shown = seen.get(row.number)
             if shown is not None:
                 why = job.unsure.get(row.number) or "it was stopped before anything was done"
-                results.append(as_left(row, now(box, row, shown), why))
+                results.append(as_left(row, now(box, row, shown), why, "failed"))
             elif row.number in seen:
                 results.append(Result(row.number, "failed", row.before, row.before, "the server does not show it"))
         await job.settle(results)
@@ -149,17 +149,20 @@ def _placed(row: Row, folder: bytes, uidvalidity: int | None, uid: int) -> Row:
     return replace(row, after=replace(after, uidvalidity=uidvalidity, uid=uid), step=PLACED)
 
 
-def as_left(row: Row, now: Place, why: str) -> Result:
-    """A message that is left as it is now, perhaps in the middle of what was to be done."""
+def as_left(row: Row, now: Place, why: str, state: State = "skipped") -> Result:
+    """A message that is left as it is now; `state` where nothing was done to it."""
     if row.state == "waiting" or row.before is None:
         return Result(row.number, "skipped", now, now, why)
     if row.step == PLACED:
         return Result(row.number, "failed", row.before, _in_both(row, now), f"it is in both folders: {why}", PLACED)
     place = changes.made(row.before, now, change_of(row))
+    if row.after is None and now.flags & Flag.DELETED & ~row.before.flags:
+        place = replace(place, flags=place.flags | Flag.DELETED)
+        return Result(row.number, "failed", row.before, place, f"it is marked \\Deleted: {why}", MARKED)
     if row.step == COPIED and row.after is not None:
         place = replace(place, copies=row.after.copies)
     if place == row.before:
-        return Result(row.number, "failed", row.before, row.before, why)
+        return Result(row.number, state, row.before, row.before, why)
     return Result(row.number, "done", row.before, place, "" if place == row.after else f"in part only: {why}")
 
 

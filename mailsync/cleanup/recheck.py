@@ -19,7 +19,7 @@ from mailsync.model import Flag, split_flags
 from mailsync.record import record
 from mailsync.store import restorable
 from mailsync.store.cleanup_places import Place
-from mailsync.store.cleanup_runs import Row
+from mailsync.store.cleanup_runs import PLACED, Row
 from mailsync.store.database import Store
 from mailsync.sync import identity, internaldate
 
@@ -104,13 +104,14 @@ def own(connection: sqlite3.Connection, rows: Sequence[Row], judge: Judge | None
 def verdict(row: Row, shown: Shown | None, mine: Own, judge: Judge | None) -> tuple[Judgement, str]:
     """Whether a row may be carried out, and if not, why. What a row that was begun has changed is no reason against it.
 
-    Without a judge, as for an undo, it only has to be the message: what was appended again may have other bytes.
+    Without a judge, as for an undo, it only has to be the message: what was appended again may have other bytes. So it
+    is where the message has arrived already.
     """
     if shown is None:
         return "unseen", "the server does not show it"
     if mine.message_id is not None and mine.message_id != shown.message_id:
         return "other", "another message: its Message-ID is not that of the list"
-    if judge is None:
+    if judge is None or row.step == PLACED:
         return "go", ""
     if shown.size is not None and mine.message_id is not None and shown.size != mine.size:
         return "other", f"another message: it has {shown.size:,} bytes, not {mine.size:,}"

@@ -58,10 +58,8 @@ class Sparing:
         return found
 
     def state(self, row: Row, flags: int, keywords: tuple[str, ...]) -> str:
-        """Why a message with these flags is not touched, "" for nothing. What a row that was begun has marked read or
-        unread itself is no reason."""
-        why = guard.by_state(Facts(None, None, flags, " ".join(keywords))) or ""
-        before = row.before.flags if row.state == "begun" and row.before is not None else flags
-        if not why and self._predicate is not None and not self._predicate.holds(row.message_id, before):
-            why = OTHERWISE
-        return why
+        """Why a message with these flags is not touched, "" for nothing. A row that was begun may have marked its
+        message read or unread itself."""
+        why = guard.by_state(Facts(None, None, flags, " ".join(keywords)))
+        holds = self._predicate is None or row.state == "begun" or self._predicate.holds(row.message_id, flags)
+        return why or ("" if holds else OTHERWISE)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from mailsync.errors import MailsyncError, NotFound
 from mailsync.record import record
-from mailsync.store import cleanup_drafts
+from mailsync.store import cleanup_drafts, onestep
 from mailsync.store.cleanup_places import Place, pack, unpack
 
 Kind = Literal["apply", "undo"]
@@ -258,6 +258,30 @@ def settle(connection: sqlite3.Connection, run_id: int, results: Iterable[Result
         f"""UPDATE cleanup_journal SET state = ?, before = ?, after = ?, step = ?, reason = ?, at = ?
             WHERE run_id = {run_id:d} AND number = ? AND state IN ('waiting', 'begun')""",
         [(one.state, pack(one.before), pack(one.after), one.step, one.reason, at, one.number) for one in results],
+    )
+
+
+def departed(
+    connection: sqlite3.Connection, run_id: int, folder: bytes, uidvalidity: int | None
+) -> list[tuple[int, int]]:
+    """(UID, number) of the rows whose messages have left a folder, for another one or for good."""
+    found = onestep.rows(
+        connection,
+        2,
+        """SELECT json_extract(before, '$.uid'), number FROM cleanup_journal WHERE run_id = ? AND state = 'done'
+           AND json_extract(before, '$.folder') = ?2 AND json_extract(before, '$.uidvalidity') = ?3
+           AND json_extract(after, '$.folder') IS NOT ?2""",
+        (run_id, folder.decode("latin-1"), uidvalidity),
+    )
+    return [(uid, number) for uid, number in found]
+
+
+def reopen(connection: sqlite3.Connection, run_id: int, numbers: Iterable[int], at: float) -> None:
+    """Rows that were done are not: their messages are where they were, too."""
+    connection.executemany(
+        f"""UPDATE cleanup_journal SET state = 'begun', step = iif(after IS NULL, 0, {PLACED:d}), at = ?
+            WHERE run_id = {run_id:d} AND number = ? AND state = 'done'""",
+        [(at, number) for number in numbers],
     )
 
 
