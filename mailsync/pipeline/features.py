@@ -128,7 +128,7 @@ class _Lexicon:
                     self.unspaced.append((phrase, bit))
                     continue
                 pieces = _words(phrase)
-                word = max(pieces, key=len)
+                word = max(reversed(pieces), key=len)  # the last of two: before it stands "your"
                 if len(pieces) > 1:
                     self.phrases.setdefault(word, []).append((b" %b " % b" ".join(pieces), bit))
                 elif short or len(phrase) >= _SAYS_MORE:

@@ -66,6 +66,118 @@ def test_golden(subject: str, text: str, more: str, expected: set[str]) -> None:
     assert noticed(subject, text, more) == expected
 
 
+PROTECTED = """\
+Your Amazon.com order of "USB cable" has shipped!
+Order confirmation #112-998
+Order #1234 confirmed
+We've received your order
+Thanks for your purchase
+Your payment of $12.00 to Spotify
+You've sent a payment to Bob
+Payment received
+Receipt for your subscription
+Your Apple receipt
+Your refund has been issued
+Your monthly statement is ready
+Your bill is available
+E-bill due 3 March
+Invoice INV-22 from Acme
+Subscription renewed
+Your tickets for Saturday
+Ticket confirmation: Coldplay
+Your flight to Paris
+Booking confirmed: Hotel X
+Reservation at Luigi's
+Boarding pass for LH123
+Check in now for your flight
+Your itinerary
+123456 is your verification code
+Your one-time passcode
+Your login code
+Verify your email address
+Confirm your email
+Reset your password
+Sign-in link for Slack
+Google: your PIN
+Your package is out for delivery
+Your parcel has been dispatched
+Ihre Rechnung vom März
+Rechnung Nr. 123
+Ihre Bestellung bei Zalando
+Bestellbestätigung 123
+Zahlungsbestätigung
+Ihr Beleg
+Ihre Buchung
+Ihre Fahrkarte
+Ihr Kontoauszug
+Bestätigungscode
+Dein Anmeldecode
+Ihre Sendung ist unterwegs
+Votre facture est disponible
+Votre commande a été expédiée
+Confirmation de votre commande
+Reçu de paiement
+Votre réservation
+Votre billet de train
+Votre code de vérification
+Su factura electrónica
+Tu pedido ha sido enviado
+Confirmación de compra
+Tu reserva está confirmada
+Tu código de verificación
+La tua fattura
+Conferma ordine 123
+La tua prenotazione
+Codice di verifica
+Sua fatura
+Confirmação de pagamento
+Uw factuur
+Bevestiging van je bestelling
+Je reservering
+Din faktura
+Orderbekräftelse
+Twoja faktura
+Potwierdzenie płatności
+Ваш заказ оформлен
+Счёт на оплату
+Электронный билет
+Код подтверждения
+ご注文の確認
+領収書
+订单确认
+验证码
+주문 확인
+인증번호 안내
+"""
+"""Subjects of receipts, invoices, tickets and codes."""
+ORDINARY = """\
+Spring sale: 50% off everything
+Weekly newsletter: the future of cities
+10 tips to improve your garden
+New episode is out
+Join our webinar on Thursday
+[lkml] [PATCH v2] fix memory leak
+Your weekly digest
+Meet our new collection
+Last chance: 20% discount
+Black Friday deals
+What's new in Python 3.14
+Flight deals from $99
+Re: meeting tomorrow
+Neue Artikel in unserem Shop
+Découvrez nos nouveautés
+Nuevas ofertas
+LinkedIn: you appeared in 3 searches
+Bob commented on your post
+"""
+
+
+def test_what_nobody_wants_to_lose_is_recognised_by_its_subject() -> None:
+    important = {features.NAMES[bit] for bit in features.NAMES if bit & features.IMPORTANT}
+    assert [subject for subject in PROTECTED.splitlines() if not noticed(subject) & important] == []
+    assert [subject for subject in ORDINARY.splitlines() if noticed(subject) & important] == []
+
+
 @pytest.mark.parametrize("local", ["no-reply", "noreply", "DoNotReply", "do_not_reply", "mailer-daemon", "alerts+x"])
 def test_addresses_of_programs(local: str) -> None:
     assert "automatic" in noticed("Hi", sender=f"From: {local}@example.org\n")
