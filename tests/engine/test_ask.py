@@ -16,7 +16,7 @@ import pytest
 from mailsync.config.models import Config
 from mailsync.engine.ask import ask
 from mailsync.engine.engine import Engine
-from mailsync.errors import OwnedElsewhere
+from mailsync.errors import Interrupted, OwnedElsewhere
 from mailsync.store import consents, jobs
 from mailsync.store.database import Store
 from mailsync.store.lock import owner
@@ -51,6 +51,18 @@ def run(store: Store, config: Config, kind: str = "sync", **params: Any) -> jobs
 def state(store: Store, name: str = ACCOUNT) -> str:
     with store.read() as connection:
         return str(connection.execute("SELECT state FROM accounts WHERE name = ?", (name,)).fetchone()[0])
+
+
+def test_a_job_that_somebody_cancels_before_it_begins_is_told_as_such(store: Store) -> None:
+    def cancelled(connection: sqlite3.Connection) -> int:
+        number = jobs.insert(connection, "sync", time.time())
+        jobs.request_cancel(connection, number, time.time())
+        return number
+
+    config = two_accounts(1, 1)
+    with pytest.raises(Interrupted, match="job 1 was cancelled"):
+        ask(config, store, store.path.parent, "sync", {}, insert=cancelled)
+    assert owner(store.path.parent) is None
 
 
 def test_a_sync_and_a_verify_with_an_engine_of_their_own(store: Store) -> None:
