@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from mailsync.engine.counting import Count, counted
 from mailsync.errors import ConsentMissing, MailsyncError, NotFound
 from mailsync.jobs.queue import Outcome
+from mailsync.pipeline import versions
 from mailsync.privacy.consent import EMAIL_READ
 from mailsync.privacy.log import get_logger
-from mailsync.store import consents, overview, search
+from mailsync.store import candidates, consents, overview
 from mailsync.store.database import Store
 from mailsync.store.jobs import Job
 
@@ -52,7 +53,7 @@ async def scanned(
         "cleanups": [str(ident) for one in done for ident in one.cleanups],
         "looked_at": sum(one.looked_at for one in done),
         "protected": dict(protected.most_common()),
-        "not_indexed": await store.aread(search.waiting),
+        "not_indexed": await store.aread(lambda connection: candidates.unseen(connection, versions.INDEX)),
         "seconds": round(time.monotonic() - started, 3),
     }
     log.info("cleanup_scanned", lists=len(document["cleanups"]), messages=document["looked_at"])

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from mailsync.store import onestep
+from mailsync.store import documents, onestep
 
 _UNSURE = """CASE WHEN m.content_id IS NULL OR m.withheld <> '' THEN 'its bytes are not here'
     WHEN f.uidvalidity IS NULL OR f.first_sync_at IS NULL THEN 'its folder was never mirrored wholly'
@@ -97,6 +97,16 @@ def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Row]:
     found = connection.execute(f"SELECT {_COLUMNS} FROM {_JOINS} WHERE m.id IN ({chosen})")
     known = {row[0]: Row(*row) for row in found}
     return [known[ident] for ident in ids if ident in known]
+
+
+def unseen(connection: sqlite3.Connection, version: int) -> int:
+    """How many contents this version of the index has yet to go through: what it notices is not known of them."""
+    row = connection.execute(
+        """SELECT count(*) FROM contents c WHERE id > ?1
+           AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.content_id = c.id AND d.version >= ?2)""",
+        (documents.cursor(connection, version), version),
+    ).fetchone()
+    return int(row[0])
 
 
 def noticed(connection: sqlite3.Connection, ids: Sequence[int], features: int) -> list[int]:

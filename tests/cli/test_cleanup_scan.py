@@ -51,6 +51,15 @@ def test_what_is_not_indexed_is_told(cli: CommandLine) -> None:
     assert cli("cleanup", "scan", "--json").json["cleanups"] == []
 
 
+def test_what_an_older_index_has_not_noticed_is_told(cli: CommandLine) -> None:
+    prepared(cli)
+    store = Store.open(cli.data)
+    store.write(lambda c: c.execute("UPDATE documents SET version = version - 1, features = 0")).result()
+    store.write(lambda c: c.execute("UPDATE cursors SET name = 'index:1' WHERE name LIKE 'index:%'")).result()
+    store.close()
+    assert cli("cleanup", "scan", "--json").json["not_indexed"] == 2
+
+
 def test_what_cannot_be_scanned(cli: CommandLine) -> None:
     prepared(cli)
     assert cli("cleanup", "scan", "nobody").code == 2
