@@ -30,6 +30,7 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(
         "mailsync.store.health.read", lambda c, now: replace(read(c, now), page_bytes=77_000_000, free_bytes=24_576)
     )
+    monkeypatch.setattr("mailsync.store.audit._actor", lambda: "ada")
     monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", "none", raising=False)
     time.tzset()
     yield

@@ -18,6 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from mailsync.cleanup.scan import scan
 from mailsync.config.load import load_config
 from mailsync.demo.server import DemoServer, write_demo_config
 from mailsync.engine.engine import Engine
@@ -52,6 +53,7 @@ SHOTS: tuple[tuple[str, tuple[int, int], tuple[str, ...]], ...] = (
     ("account-add", (100, 30), ("a", *"ada@example.org", "enter")),
     ("priority", (150, 42), ("2", "o")),
     ("jobs", (150, 42), ("6",)),
+    ("cleanup", (150, 42), ("5", "enter", "right", "j")),
     ("quarantine", (150, 42), ("4", "j")),
 )
 
@@ -230,6 +232,8 @@ def main() -> None:
         scorer = Scorer(store, config)
         while scorer.step():
             pass
+        for name, _ in names:
+            scan(store, config, name, NOW.timestamp())
         as_watching(store, names)
         asyncio.run(draw(store, names))
         store.close()
