@@ -7,19 +7,25 @@ has put somewhere else meanwhile is known to be there, and stays there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import field
 from functools import partial
 
+from mailsync.cleanup.acting import Acting, Going, select
+from mailsync.cleanup.changes import Change
 from mailsync.imap.names import decode_name
-from mailsync.record import record
+from mailsync.imap.session import Session
+from mailsync.record import record, replace
 from mailsync.store import cleanup_returns, cleanup_runs
+from mailsync.store.cleanup_returns import PUT_BACK
 from mailsync.store.cleanup_runs import Result, Row, Run
 from mailsync.store.restores import Frozen
 from mailsync.sync.account import AccountMirror
 from mailsync.text import safe_text
 
 OPEN: tuple[cleanup_runs.State, ...] = ("waiting", "begun")
+BATCH = 100
+"""Messages that get their labels at a time."""
 
 
 @record
@@ -30,6 +36,8 @@ class Reappending:
     run: Run
     job_id: int
     stopping: Callable[[], bool]
+    allowed: Callable[[], Awaitable[None]]
+    """Raises unless the mailbox may be changed now."""
     settled: int = field(default=0, init=False)
     """Messages that have a result."""
 
@@ -37,6 +45,7 @@ class Reappending:
         """Come to the end of lists that were begun before a kill. Raises MailsyncError for what concerns all."""
         for frozen in await self.mirror.store.aread(lambda connection: cleanup_returns.begun(connection, self.job_id)):
             await self._carry_out(frozen)
+        await self._label()
 
     async def put_back(self, rows: Sequence[Row]) -> None:
         """Put back what was not found where it had been left; rows that belong nowhere are none of these."""
@@ -55,6 +64,7 @@ class Reappending:
         if lost:
             freeze = partial(cleanup_returns.freeze, run=self.run, rows=lost, job_id=self.job_id, at=mirror.now())
             await self._carry_out(await mirror.store.awrite(freeze))
+            await self._label()
 
     async def _carry_out(self, frozen: Frozen) -> None:
         from mailsync.sync.restore import Restoration
@@ -80,7 +90,45 @@ class Reappending:
                 last, results = await mirror.store.aread(page)
                 await self._settle(results)
 
+    async def _label(self) -> None:
+        """Give what was put back its labels (of Gmail): an APPEND cannot."""
+        mirror = self.mirror
+        found = await mirror.store.aread(partial(cleanup_returns.unlabelled, run_id=self.run.id))
+        if not found:
+            return
+        try:
+            await mirror.begin(asked=True)
+            async with mirror.pool.session() as session:
+                for (folder, uidvalidity), rows in found.items():
+                    await self.allowed()
+                    same = (await select(session, folder)).uidvalidity == uidvalidity
+                    for at in range(0, len(rows), BATCH):
+                        await self._label_some(session, rows[at : at + BATCH], same=same)
+        finally:
+            await mirror.end()
+
+    async def _label_some(self, session: Session, rows: Sequence[Row], *, same: bool) -> None:
+        going = [
+            Going(row, row.after.uid, Change(label=row.after.labels or ()), row.after, row.after)
+            for row in rows
+            if same and row.after is not None and row.after.uid is not None
+        ]
+        await Acting(session, {}, _nothing, _nothing).run(going, lambda: None)
+        why = {one.row.number: one.why for one in going}
+        results: list[Result] = []
+        for row in rows:
+            trouble = why.get(row.number, "nobody knows its UID")
+            after = replace(row.after, labels=()) if row.after is not None and trouble else row.after
+            told = f"{PUT_BACK}, without its labels: {trouble}" if trouble else PUT_BACK
+            results.append(Result(row.number, "done", row.before, after, told))
+        await self._settle(results)
+
     async def _settle(self, results: Sequence[Result]) -> None:
         at = self.mirror.now()
-        self.settled += len(results)
+        self.settled += sum(one.state != "begun" for one in results)
         await self.mirror.store.awrite(partial(cleanup_runs.settle, run_id=self.run.id, results=results, at=at))
+
+
+async def _nothing(what: object) -> None:
+    """No folder is made, and nothing is noted on the way."""
+    del what

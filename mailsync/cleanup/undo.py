@@ -47,7 +47,7 @@ class Undo:
     async def run(self) -> None:
         """Do it; what became of each message is in the store. MailsyncError for what concerns all of it."""
         run = await self.mirror.store.aread(self.execution.approved)
-        reappending = Reappending(self.mirror, run, self.job.id, self.stopping)
+        reappending = Reappending(self.mirror, run, self.job.id, self.stopping, self.execution.allowed)
         try:
             await reappending.resume()
             await self._prepare()

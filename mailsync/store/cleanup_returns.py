@@ -13,9 +13,11 @@ from collections.abc import Iterable, Sequence
 from mailsync.record import replace
 from mailsync.store import cleanup_runs, restores
 from mailsync.store.cleanup_places import pack, unpack
-from mailsync.store.cleanup_runs import Result, Row, Run
+from mailsync.store.cleanup_runs import PLACED, Result, Row, Run
 from mailsync.store.restorable import Candidate
 from mailsync.store.restores import Frozen, Source
+
+PUT_BACK = "put on the server once more"
 
 
 def elsewhere(connection: sqlite3.Connection, account_id: int, rows: Sequence[Row]) -> dict[int, str]:
@@ -172,7 +174,7 @@ def outcomes(
                ON c.message_id = i.message_id AND c.cleanup_id = r.cleanup_id
            CROSS JOIN cleanup_journal j INDEXED BY cleanup_journal_by_item ON j.item = c.number AND j.run_id = r.id
            WHERE i.restore_id = ?2 AND i.number > ?3 AND i.state IN ('restored', 'present', 'failed')
-             AND j.state IN ('waiting', 'begun') AND j.after IS NOT NULL ORDER BY i.number LIMIT ?4""",
+             AND j.state IN ('waiting', 'begun') AND j.step = 0 AND j.after IS NOT NULL ORDER BY i.number LIMIT ?4""",
         (run_id, restore_id, after, limit),
     ).fetchall()
     results: list[Result] = []
@@ -182,6 +184,18 @@ def outcomes(
             results.append(Result(number, "failed", here, here, reason))
             continue
         there = replace(there, folder=raw_name, uidvalidity=uidvalidity if uid is not None else None, uid=uid)
-        told = "put on the server once more" if state == "restored" else "it was there already"
+        if state == "restored" and there.labels:
+            results.append(Result(number, "begun", here, there, step=PLACED))
+            continue
+        told = PUT_BACK if state == "restored" else "it was there already"
         results.append(Result(number, "done", here, there, f"{told}, {reason}" if reason else told))
     return found[-1][0] if found else None, results
+
+
+def unlabelled(connection: sqlite3.Connection, run_id: int) -> dict[tuple[bytes, int | None], list[Row]]:
+    """Rows whose messages were put on the server once more, and lack their labels, by folder and UIDVALIDITY."""
+    found: dict[tuple[bytes, int | None], list[Row]] = defaultdict(list)
+    for row in cleanup_runs.rows(connection, run_id, ("begun",), limit=-1):
+        if row.step == PLACED and not row.targets and row.after is not None:
+            found[row.after.folder, row.after.uidvalidity].append(row)
+    return found

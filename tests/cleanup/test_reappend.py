@@ -45,6 +45,10 @@ def expunged(rig: Rig, client: ImapClient, uids: list[int]) -> tuple[Run, int, l
     return undoing.undo_of(rig, one.id)
 
 
+async def allowed() -> None:
+    """Nobody has anything against it."""
+
+
 def became(rig: Rig, run: Run) -> Counter[str]:
     return Counter(
         f"{state}: {reason}"
@@ -65,7 +69,7 @@ async def test_expunged_messages_come_back(dovecot: Dovecot, fresh_user: str, tm
         run, job_id, rows = expunged(rig, client, [uid for uid in rig.uids("INBOX") if uid % 4 != 3])
         assert len(rows) == 45
         await rig.sync()
-        again = Reappending(rig.mirror, run, job_id, lambda: False)
+        again = Reappending(rig.mirror, run, job_id, lambda: False, allowed)
         await again.put_back(rows)
         assert became(rig, run) == {"done: put on the server once more": 45}
         assert contents(client) == before
@@ -92,7 +96,7 @@ async def test_what_somebody_has_put_elsewhere_stays_there(dovecot: Dovecot, fre
         for uid, folder in ((moved, "Kept"), (back, "INBOX")):
             client.append(folder, stored[uid].raw, (), stored[uid].internaldate)
         await rig.sync()
-        await Reappending(rig.mirror, run, job_id, lambda: False).put_back(rows)
+        await Reappending(rig.mirror, run, job_id, lambda: False, allowed).put_back(rows)
         assert became(rig, run) == {
             "skipped: it is in Kept now": 1,
             "done: it was there already": 1,
@@ -117,11 +121,11 @@ async def test_stopped_in_the_middle_it_goes_on(
         run, job_id, rows = expunged(rig, client, rig.uids("INBOX"))
         calls = iter([False] * 4 + [True] * 9)
         with pytest.raises(MailsyncError):
-            await Reappending(rig.mirror, run, job_id, partial(next, calls)).put_back(rows)
+            await Reappending(rig.mirror, run, job_id, partial(next, calls), allowed).put_back(rows)
         settled = sum(became(rig, run).values()) - became(rig, run)["waiting: "]
         assert 0 < settled < 60
         rig.execute("UPDATE restore_items SET state = 'begun', uid = NULL WHERE state = 'restored' AND number % 3 = 0")
         rig.execute("UPDATE cleanup_journal SET state = 'waiting' WHERE run_id = ? AND number % 3 = 0", run.id)
-        await Reappending(rig.mirror, run, job_id, lambda: False).resume()
+        await Reappending(rig.mirror, run, job_id, lambda: False, allowed).resume()
         assert contents(client) == before
         assert became(rig, run) == {"done: put on the server once more": 60}

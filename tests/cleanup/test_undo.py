@@ -15,6 +15,7 @@ from tests.cleanup import applying, undoing, undone
 from tests.cleanup.test_apply import even, letters
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import ImapClient
+from tests.servers.model_server import ModelServer
 from tests.servers.pymap_server import Pymap
 from tests.sync.rig import Held, Rig, assert_equal, truth
 
@@ -181,3 +182,32 @@ async def test_on_pymap(pymap: Pymap, tmp_path: Path) -> None:
                 assert await undone.undone(rig, number) == {"done": COUNT // 2}
                 assert contents(client) == {"INBOX": Counter(before["INBOX"])}
                 assert ids(rig) == known
+
+
+ALL_MAIL, TRASH = "[Gmail]/All Mail", "[Gmail]/Trash"
+
+
+@pytest.mark.parametrize("emptied", [False, True], ids=["moved back", "put back"])
+async def test_labels_of_gmail(emptied: bool, tmp_path: Path) -> None:
+    """Also of what was in a Trash that has been emptied: an APPEND cannot carry them."""
+    with ModelServer("gmail") as server, Rig(tmp_path, server.port) as rig:
+        for number, (raw, flags, when) in enumerate(letters(30)):
+            given = [("\\Inbox",), ("\\Inbox", "Work"), (), ("Work", "two words")][number % 4]
+            server.mail.append(ALL_MAIL, raw, flags, when, given)
+
+        def held() -> Counter[tuple[bytes, frozenset[str], frozenset[str], object]]:
+            messages = server.mail.folders[ALL_MAIL].messages.values()
+            return Counter((one.raw, one.flags, one.labels, one.date) for one in messages)
+
+        await rig.sync()
+        undoing.consent(rig)
+        before, known = held(), ids(rig)
+        assert await applying.applied(rig, [ALL_MAIL], ["mark_read", "label", "trash"]) == {"done": 30}
+        assert not held()
+        if emptied:
+            server.mail.expunge(TRASH, list(server.mail.folders[TRASH].messages))
+        assert await undone.undone(rig, 1) == {"done": 30}
+        assert held() == before
+        assert ids(rig) == known
+        reasons = Counter(row[0] for row in rig.execute("SELECT reason FROM cleanup_journal WHERE run_id = 2"))
+        assert reasons == {"put on the server once more" if emptied else "": 30}

@@ -249,12 +249,13 @@ class Mailboxes:
         return self.folders["[Gmail]/All Mail"]
 
     def label(self, identity: int, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
-        """Change the labels of a message of All Mail; a label with a folder of its name shows it there."""
+        """Change the labels of a message; of one in All Mail a label with a folder of its name shows it there."""
         with self.lock:
-            for mail in self._all().messages.values():
-                if mail.identity == identity:
-                    mail.labels = (mail.labels | frozenset(add)) - frozenset(remove)
-                    mail.modseq = self._touch(self._all())
+            for place in [self.folders[name] for name in GMAIL_FOLDERS]:
+                for mail in place.messages.values():
+                    if mail.identity == identity:
+                        mail.labels = (mail.labels | frozenset(add)) - frozenset(remove)
+                        mail.modseq = self._touch(place)
             self._spread(identity)
 
     def _spread(self, identity: int) -> None:
