@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.benchmarks import (
+    cleanup,
     first_many,
     first_sync,
     index,
@@ -34,6 +35,7 @@ for benchmark in (
     threads,
     search,
     triage,
+    cleanup,
 ):
     print(f"\n== {benchmark.__name__.rpartition('.')[2]}", flush=True)
     benchmark.main()
