@@ -48,8 +48,8 @@ def letters(count: int) -> Iterator[Message]:
         body = " ".join(dice.choices(words, k=dice.randrange(200, 1200)))
         head = (
             f"From: Shop {shop} <news@shop{shop}.example>\r\nTo: readers@shop{shop}.example\r\n"
-            f"Subject: Sale {number}\r\nDate: Tue, 01 Jan 2019 10:00:00 +0000\r\nMessage-ID: <{number}@shop{shop}.example>\r\n"
-            f"List-Id: <news.shop{shop}.example>\r\nList-Unsubscribe: <https://shop{shop}.example/leave>\r\n"
+            f"Subject: Sale {number}\r\nDate: Tue, 01 Jan 2019 10:00:00 +0000\r\n"
+            f"Message-ID: <{number}@shop{shop}.example>\r\nList-Id: <news.shop{shop}.example>\r\nList-Unsubscribe: <https://shop{shop}.example/leave>\r\n"
         )
         when = datetime(2019, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
         yield f"{head}\r\n{body}\r\n".encode(), [], when
