@@ -1,6 +1,6 @@
 """Runs the stages of the pipeline beside the mirror, which comes first.
 
-      a commit -> envelopes, until none is left -> the index, a batch, and scores -> again, until none is left -> wait
+      a commit -> envelopes, until none is left -> the index, a batch, then scores -> again, until none is left -> wait
 
 An engine that stays gives the index one worker of low priority, short transactions and rests in between. One that
 serves a single command leaves all of it for the end: the envelopes are made before it stops, and the index at the same
@@ -164,7 +164,7 @@ class Pipeline:
             return False
         started = time.monotonic()
         indexed = await asyncio.to_thread(self._step)
-        scored = await asyncio.to_thread(self._score)
+        scored = not indexed and await asyncio.to_thread(self._score)
         if indexed or scored:
             await asyncio.sleep(BUSY_SECONDS if self._busy() else max(REST_SECONDS, time.monotonic() - started))
         if not indexed and self._indexer is not None:
