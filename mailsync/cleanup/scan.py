@@ -54,11 +54,13 @@ ELSEWHERE = "on another list"
 
 @record
 class Found:
-    """What came of it: ids of new lists, how many messages were looked at, and those spared by reason."""
+    """What came of it: ids of new lists, how many messages were looked at, those spared by reason, and what in a rule
+    means nothing here, a line each."""
 
     cleanups: list[int] = field(default_factory=list)
     looked_at: int = 0
     protected: Counter[str] = field(default_factory=Counter)
+    unknown: list[str] = field(default_factory=list)
 
 
 def scan(
@@ -181,6 +183,7 @@ class _Scan:
             asked = Search(connection, rule.query, today=today, addresses=addresses, accounts=[self._account])
             for chunk in asked.chunks():
                 found.extend(candidates.noticed(connection, chunk, rule.mask) if rule.mask else chunk)
+            self.found.unknown += [f"{rule.name}: {line}" for line in asked.unknown]
         self._total += len(found)
         return (found[at : at + PAGE] for at in range(0, len(found), PAGE))
 

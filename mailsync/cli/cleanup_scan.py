@@ -10,6 +10,7 @@ import typer
 
 from mailsync.cli import context, output
 from mailsync.cli.arguments import Accounts, AsJson
+from mailsync.text import safe_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -81,6 +82,8 @@ def _tell(found: Sequence[Cleanup], document: Mapping[str, Any]) -> None:
         output.note(f"spared {output.count(sum(spared.values()), 'message')}:")
         for reason, number in spared.items():
             output.note(f"  {number:>8,}  {reason}")
+    for line in document["unknown"]:
+        output.note(f"warning: {safe_text(line)}")
     if document["not_indexed"]:
         output.note(f"not indexed yet, so not looked at: {document['not_indexed']:,} of the stored messages")
     if found:

@@ -53,6 +53,7 @@ async def scanned(
         "cleanups": [str(ident) for one in done for ident in one.cleanups],
         "looked_at": sum(one.looked_at for one in done),
         "protected": dict(protected.most_common()),
+        "unknown": list(dict.fromkeys(line for one in done for line in one.unknown)),
         "not_indexed": await store.aread(lambda connection: candidates.unseen(connection, versions.INDEX)),
         "seconds": round(time.monotonic() - started, 3),
     }

@@ -114,7 +114,7 @@ def test_rules_of_the_user_come_first_and_loosen_nothing(store: Store) -> None:
     rules: dict[str, Any] = {
         "mine": {"query": "subject:offers", "actions": ["expunge"], "title": "Offers"},
         "all": {"query": "subject:offers OR list:shop", "actions": ["mark_read", "move:Old"]},
-        "newsletters": {"query": "older:1d"},
+        "newsletters": {"query": "older:1d folder:Nowhere"},
     }
     found, by_rule = scanned(store, configured({"rules": rules}))
     assert {rule: [one.message_id for one in listed] for rule, listed in by_rule.items()} == {
@@ -122,6 +122,7 @@ def test_rules_of_the_user_come_first_and_loosen_nothing(store: Store) -> None:
         "all": [ids[0]],
     }
     assert found.protected == {guard.CC: 1, guard.NAMED: 1, guard.HIDDEN: 1}
+    assert found.unknown == ['newsletters: no folder matches "Nowhere"']
     assert [(one.title, one.actions, one.query) for one in proposed(store, found)] == [
         ("Offers", ("expunge",), "subject:offers"),
         ("all", ("mark_read", "move:Old"), "subject:offers OR list:shop"),
