@@ -14,6 +14,7 @@ from tests.cleanup import undoing
 from tests.cleanup.applying import applied
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_client import Message
+from tests.servers.model_server import ModelServer
 from tests.servers.pymap_server import Pymap
 from tests.sync.rig import Held, Rig, Truth, assert_equal, truth
 
@@ -98,3 +99,27 @@ async def test_on_pymap(pymap: Pymap, tmp_path: Path) -> None:
             assert contents(truth(client)) == after | {DEFAULT_LABEL: after["Old"]}
             await rig.sync()
             assert_equal(rig, client)
+
+
+@pytest.mark.parametrize(
+    ("actions", "labels", "folder"),
+    [
+        (["mark_read", "label", "archive"], {DEFAULT_LABEL, "Work"}, "[Gmail]/All Mail"),
+        (["move:Old stuff", "unlabel:Work"], {"Old stuff"}, "[Gmail]/All Mail"),
+        (["trash"], {"\\Inbox", "Work"}, "[Gmail]/Trash"),
+    ],
+)
+async def test_on_gmail(actions: list[str], labels: set[str], folder: str, tmp_path: Path) -> None:
+    """Its All Mail is mirrored: what leaves the inbox there loses a label, and only the Trash is another folder."""
+    with ModelServer("gmail") as server, Rig(tmp_path, server.port) as rig:
+        for raw, flags, at in letters(30):
+            server.mail.append("INBOX", raw, flags, at, ["Work"])
+        await rig.sync("[Gmail]/All Mail")
+        undoing.consent(rig)
+        assert await applied(rig, ["[Gmail]/All Mail"], actions, where=even) == {"done": 15}
+        changed = [one for one in server.mail.folders[folder].messages.values() if one.labels == labels]
+        assert len(changed) == 15
+        assert all("\\Seen" in one.flags for one in changed) or "mark_read" not in actions
+        left = [one for one in server.mail.folders["[Gmail]/All Mail"].messages.values() if one not in changed]
+        assert [one.labels for one in left] == [frozenset({"\\Inbox", "Work"})] * 15
+        assert [one.raw for one in left] == [raw for raw, _, _ in letters(30)[::2]]
