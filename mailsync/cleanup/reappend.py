@@ -43,8 +43,9 @@ class Reappending:
 
     async def resume(self) -> None:
         """Come to the end of lists that were begun before a kill. Raises MailsyncError for what concerns all."""
-        for frozen in await self.mirror.store.aread(lambda connection: cleanup_returns.begun(connection, self.job_id)):
-            await self._carry_out(frozen)
+        lists = await self.mirror.store.aread(partial(cleanup_returns.begun, job_id=self.job_id))
+        for frozen, finished in lists:
+            await (self._take_over(frozen) if finished else self._carry_out(frozen))
         await self._label()
 
     async def put_back(self, rows: Sequence[Row]) -> None:
@@ -84,11 +85,15 @@ class Reappending:
         try:
             await restoration.run()
         finally:
-            last: int | None = -1
-            while last is not None:
-                page = partial(cleanup_returns.outcomes, run_id=self.run.id, restore_id=frozen.id, after=last)
-                last, results = await mirror.store.aread(page)
-                await self._settle(results)
+            await self._take_over(frozen)
+
+    async def _take_over(self, frozen: Frozen) -> None:
+        """What the list knows of messages is noted in the journal of the run."""
+        last: int | None = -1
+        while last is not None:
+            page = partial(cleanup_returns.outcomes, run_id=self.run.id, restore_id=frozen.id, after=last)
+            last, results = await self.mirror.store.aread(page)
+            await self._settle(results)
 
     async def _label(self) -> None:
         """Give what was put back its labels (of Gmail): an APPEND cannot."""

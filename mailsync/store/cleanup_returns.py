@@ -113,12 +113,12 @@ def freeze(connection: sqlite3.Connection, run: Run, rows: Sequence[tuple[Row, s
     return frozen
 
 
-def begun(connection: sqlite3.Connection, job_id: int) -> list[Frozen]:
-    """The lists that a job has not come to the end of."""
+def begun(connection: sqlite3.Connection, job_id: int) -> list[tuple[Frozen, bool]]:
+    """The lists that a job has made, and whether it has come to the end of each."""
     found = connection.execute(
-        "SELECT id FROM restores WHERE job_id = ? AND finished_at IS NULL ORDER BY id", (job_id,)
+        "SELECT id, finished_at IS NOT NULL FROM restores WHERE job_id = ? ORDER BY id", (job_id,)
     ).fetchall()
-    return [restores.get(connection, row[0]) for row in found]
+    return [(restores.get(connection, row[0]), bool(row[1])) for row in found]
 
 
 def same_ids(connection: sqlite3.Connection, run_id: int) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from mailsync.store import cleanup_runs, jobs
 from mailsync.store.jobs import Job
 from tests.cleanup import applying, undoing, undone
 from tests.cleanup.killing import Killed, killed_at
-from tests.cleanup.test_apply import contents, even
+from tests.cleanup.test_apply import contents, even, letters
 from tests.cleanup.test_apply_kill import BATCH, COUNT, WAYS, filled
+from tests.cleanup.test_undo import ALL_MAIL, TRASH
 from tests.servers import model_server
 from tests.servers.model_server import ModelServer
 from tests.sync.rig import Rig, Truth
@@ -41,9 +43,9 @@ def kept(server: ModelServer) -> Mailboxes:
     return {name: copy.deepcopy(held[name]) for name in held if name not in ("lock", "changed")}
 
 
-def again(way: str, held: Mailboxes) -> ModelServer:
+def again(way: str, held: Mailboxes, kind: str = "full") -> ModelServer:
     """A server of the same kind that holds this."""
-    server = ModelServer()
+    server = ModelServer(kind)
     WAYS.get(way, WAYS["MOVE"])[2](server)
     vars(server.mail).update(copy.deepcopy(held))
     return server
@@ -143,3 +145,39 @@ async def test_the_undo_of_what_was_killed(
                         await is_as_before(rig, server, before, last)
         shutil.rmtree(directory)
     assert last > 20
+
+
+@pytest.mark.parametrize("every", [29, pytest.param(1, marks=pytest.mark.soak)])
+async def test_the_labels_of_gmail(every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the messages have to be put back, and get their labels after that."""
+    monkeypatch.setattr(carrying, "BATCH", BATCH)
+    with ModelServer("gmail") as server, Rig(tmp_path / "0", server.port) as rig:
+        for number, (raw, flags, when) in enumerate(letters(COUNT)):
+            server.mail.append(ALL_MAIL, raw, flags, when, [("\\Inbox",), ("Work", "two words"), ()][number % 3])
+        await rig.sync()
+        undoing.consent(rig)
+        before = labelled(server)
+        await applying.applied(rig, [ALL_MAIL], ["mark_read", "label", "trash"])
+        server.mail.expunge(TRASH, list(server.mail.folders[TRASH].messages)[::2])
+        job = undone.approved(rig, 1)
+        held = kept(server)
+    last, alive = 0, False
+    while not alive:
+        last += every
+        directory = tmp_path / str(last)
+        shutil.copytree(tmp_path / "0", directory)
+        with again("MOVE", held, "gmail") as server:
+            with Rig(directory, server.port) as rig:
+                alive = await survives(_work(rig, job), last, monkeypatch)
+            with Rig(directory, server.port) as rig:
+                if not alive:
+                    rig.store.write(lambda c: jobs.requeue(c, job.id, time.time())).result()
+                    assert (await undone.carried_out(rig, job, syncs=False)).ok, last
+                assert labelled(server) == before, f"step {last}"
+        shutil.rmtree(directory)
+    assert last > 100
+
+
+def labelled(server: ModelServer) -> Counter[tuple[bytes, frozenset[str], frozenset[str]]]:
+    """What is in All Mail, with flags and labels."""
+    return Counter((one.raw, one.flags, one.labels) for one in server.mail.folders[ALL_MAIL].messages.values())
