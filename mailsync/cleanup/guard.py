@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote
 
 from mailsync.errors import ParseFailed
 from mailsync.model import Flag
@@ -20,7 +21,7 @@ from mailsync.pipeline.addresses import addresses
 from mailsync.pipeline.addressing import Identity, canonical, is_mine
 from mailsync.pipeline.features import IMPORTANT, features
 from mailsync.pipeline.mime import Attachment, ParsedMessage, parse
-from mailsync.pipeline.parts import decoded
+from mailsync.pipeline.parts import decoded, structure
 from mailsync.pipeline.words import decode_bytes
 from mailsync.record import record
 from mailsync.store import candidates, correspondents
@@ -78,7 +79,17 @@ TEXT = 1 << 20
 """Bytes of an attached text that are read; a message with a longer one is spared."""
 _OPAQUE = ("application/pkcs7-mime", "application/x-pkcs7-mime", "message/partial", "message/external-body")
 _SEALED = frozenset({"pgp-encrypted", "smime-encrypted", "tnef"})
+_LETTERS = (".eml", ".mht", ".mhtml", ".nws")
+"""Names of files that hold a message, whatever type programs give them."""
+_FOREIGN = (".msg", ".mbox", ".oft", ".pst")
+"""Names of files with messages that are not read."""
+_MEDIA = ("image/", "audio/", "video/", "font/")
+_ODDLY_ENCODED = re.compile(rb"\ncontent-transfer-encoding[ \t]*:\s*(?:[\"']|x-|uu|yenc)", re.IGNORECASE)
+"""Encodings that some programs undo, and mailsync does not."""
 _FORWARDED = frozenset({"$forwarded", "forwarded"})
+_REPORTS = ("message/delivery-status", "message/disposition-notification", "message/feedback-report")
+_FOLD = re.compile(r"\r?\n[ \t]")
+_LINE_END = re.compile(r"\\[nN]")
 _AUTHORS = ("from", "sender", "reply-to", "resent-from", "x-original-from")
 _RECIPIENT_LINE = re.compile(
     r"^[ \t>*|]*+(?:to|cc|bcc|an|kopie|à|para|a|aan|till|til|do|komu|kime|vastaanottaja|címzett|кому|копия|copie|copia|"
@@ -213,9 +224,9 @@ def by_state(facts: Facts) -> str | None:
 
 def _by_message(raw: bytes, message: ParsedMessage, held: list[Held], known: Ties) -> str | None:
     me = known.me
-    if message.cut:
+    if message.cut or _ODDLY_ENCODED.search(raw):
         return UNREADABLE
-    if not _SEALED.isdisjoint(message.holds) or any(one.type in _OPAQUE for one in message.attachments):
+    if any(_is_sealed(one) for one in (message, *(within for _, within in held))):
         return SEALED
     authors = _authors(message)
     if any(is_mine(one, me) for one in authors):
@@ -246,6 +257,13 @@ def _by_message(raw: bytes, message: ParsedMessage, held: list[Held], known: Tie
     return None
 
 
+def _is_sealed(message: ParsedMessage) -> bool:
+    """What it says, or part of it, is in a form that is not read."""
+    parts = message.attachments
+    foreign = any(one.type in _OPAQUE or one.name.lower().endswith(_FOREIGN) for one in parts)
+    return foreign or not _SEALED.isdisjoint(message.holds)
+
+
 def _authors(message: ParsedMessage) -> list[str]:
     """The addresses of whoever a message is from, in every field that may say so."""
     values = (value for name, value in message.headers if name.lower() in _AUTHORS)
@@ -264,7 +282,7 @@ def _is_young(reading: Reading, facts: Facts, important_seconds: float, now: flo
 
 def _messages_within(raw: bytes, message: ParsedMessage, depth: int = 1) -> Iterator[Held | None]:
     """The messages within a message, whatever their depth; None for one that is not read."""
-    for number, one in enumerate(part for part in message.attachments if part.type in kinds.MESSAGES):
+    for number, one in enumerate(filter(_is_message, message.attachments)):
         if depth > DEPTH or number >= MESSAGES:
             yield None
             return
@@ -281,20 +299,21 @@ def _messages_within(raw: bytes, message: ParsedMessage, depth: int = 1) -> Iter
         yield from _messages_within(inside, found, depth + 1)
 
 
+def _is_message(part: Attachment) -> bool:
+    if part.type.startswith("message/"):
+        return part.type not in _REPORTS
+    return part.type == "application/eml" or part.name.lower().endswith(_LETTERS)
+
+
 def _mentions(messages: list[Held], me: Identity, listed: bool) -> bool:
-    """A calendar invites the user, or, but through a list, a text says the user's address or name."""
+    """A calendar invites the user, or, but through a list, a text or the name of a file says address or name."""
     for raw, message in messages:
         for part in message.attachments:
-            if kinds.may_be_calendar(part.type, part.name):
-                invites = _text(raw, part)
-                if invites is None or addressing.mentions(re.sub(r"\r?\n[ \t]", "", invites), me):
-                    return True
-            elif part.type.startswith("text/") and not listed:
-                told = _text(raw, part)
-                if told is None or addressing.mentions(told, me) or addressing.names(told, me):
-                    return True
-                if "<" in told and addressing.names(addressing.html_says(told), me):
-                    return True
+            calendar = kinds.may_be_calendar(part.type, part.name)
+            if (calendar or not listed) and (
+                _says(_text(raw, part), me, listed) or (not listed and addressing.names(part.name, me))
+            ):
+                return True
         if not listed and (
             addressing.mentions(message.subject, me)
             or addressing.mentions(message.text, me)
@@ -304,11 +323,45 @@ def _mentions(messages: list[Held], me: Identity, listed: bool) -> bool:
     return False
 
 
+def _says(told: str | None, me: Identity, listed: bool) -> bool:
+    """An attached text mentions the user, but through a list by their address; one that is not read may."""
+    if told is None or addressing.mentions(told, me):
+        return True
+    whole = addressing.html_says(told) if "<" in told else ""
+    return addressing.mentions(whole, me) or (
+        not listed and (addressing.names(told, me) or addressing.names(whole, me))
+    )
+
+
 def _text(raw: bytes, part: Attachment) -> str | None:
-    """An attached text; None where it is too long to be read."""
+    """An attached text, of whatever type, "" for what is none; None where it is too long to be read."""
+    calendar = kinds.may_be_calendar(part.type, part.name)
+    is_text = calendar or part.type.startswith("text/")
     if part.size > TEXT:
-        return None
-    return decode_bytes(decoded(raw, part))
+        return None if is_text else ""
+    if not is_text and (part.type.startswith(_MEDIA) or b"\0" in decoded(raw, part, limit=64)):
+        return ""
+    data = decoded(raw, part)
+    if not is_text and not _is_utf8(data):
+        return ""
+    told = decode_bytes(data, _charset(raw, part))
+    if not calendar:
+        return told
+    # RFC 5545 sections 3.1 and 3.3.11: lines are folded anywhere; "\n" within a text is a line end.
+    return unquote(_LINE_END.sub(" ", _FOLD.sub("", told)))
+
+
+def _charset(raw: bytes, part: Attachment) -> str:
+    """The character set that a part names."""
+    return next((one.charset for one in structure(raw).leaves if one.start == part.start), "")
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _forwards(text: str, me: Identity) -> bool:
