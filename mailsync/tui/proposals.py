@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mailsync.privacy.consent import MAILBOX_MODIFY
-from mailsync.store import cleanups, consents
+from mailsync.store import cleanups, consents, job_list
 from mailsync.store.cleanups import GOING, Cleanup, Folder, Item, Sender
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ SENDERS = 1000
 """Senders of a proposal that are listed; the command line has all of them."""
 ITEMS = 500
 """Messages of a sender that are listed."""
+ACTIVE = 20
+"""Jobs among which one that looks is sought: those that run, and those that are next."""
 _ORDER = {"interrupted": 1, "proposed": 2, "rejected": 4, "expired": 4}
 """What needs a person comes before what is over; what is going on comes first."""
 
@@ -47,6 +49,8 @@ class Reading:
     detail: Detail | None
     changeable: frozenset[str]
     """Accounts that the person allows mailsync to change."""
+    looking: tuple[int, int] | None
+    """How many messages of how many were looked at by the job that looks for what may go, or waits to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,11 @@ def read(connection: sqlite3.Connection, now: float, wish: Wish) -> Reading:
     listed = sorted(cleanups.listing(connection, now), key=_place)
     one = next((each for each in listed if each.id == wish.chosen), listed[0] if listed else None)
     changeable = frozenset(consents.allowing(connection, MAILBOX_MODIFY))
+    scans = (job for job in job_list.page(connection, ACTIVE, active=True) if job.kind == "cleanup_scan")
+    looking = next(((job.processed, job.total) for job in scans), None)
     if one is None:
-        return Reading((), None, None, changeable)
-    return Reading(listed, one.id, _detail(connection, one, wish), changeable)
+        return Reading((), None, None, changeable, looking)
+    return Reading(listed, one.id, _detail(connection, one, wish), changeable, looking)
 
 
 def _place(one: Cleanup) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from textual.widgets._toast import Toast
 
 from mailsync.privacy import readonly
 from mailsync.privacy.consent import MAILBOX_MODIFY
-from mailsync.store import cleanup_decisions, cleanups, consents
+from mailsync.store import cleanup_decisions, cleanups, consents, jobs
 from mailsync.store.cleanups import Cleanup
 from mailsync.tui.app import MailsyncApp
 from mailsync.tui.screens.account_known import PermissionsScreen
@@ -320,6 +320,14 @@ def test_looking_is_a_job_and_needs_an_engine(builder: Builder) -> None:
         assert "Nothing is proposed." in screen.listed._notice
         await pilot.press("c")
         await until(pilot, lambda: asked(builder) == [("cleanup_scan", None)])
+        job = builder.store.write(lambda c: jobs.claim(c, NOW)).result()
+        assert job is not None
+        builder.store.write(lambda c: jobs.progress(c, job.id, 40, 0, NOW, total=90)).result()
+        await until(pilot, lambda: "looking, 40 of 90 messages" in str(screen.listed.border_subtitle))
+        await pilot.press("c")
+        builder.store.write(lambda c: jobs.finish(c, job.id, "completed", NOW, result={})).result()
+        await until(pilot, lambda: not str(screen.listed.border_subtitle))
+        assert len(asked(builder)) == 1
 
     drive(builder, act)
 

@@ -94,8 +94,9 @@ class CleanupScreen(DecidingPane):
         self._dirty = True
         self._began = self._next_look = 0.0
         self._waits: Timer | None = None
-        self._title = ""
+        self._titles = ("", "")
         self._waiting = 0
+        self._looking: tuple[int, int] | None = None
 
     def compose(self) -> ComposeResult:
         yield TopBar("cleanup")
@@ -168,6 +169,7 @@ class CleanupScreen(DecidingPane):
         self.listed.set_notice(clean(message.problem) if message.problem else NOTHING)
         listed = reading.listed if reading is not None else ()
         self._changeable = reading.changeable if reading is not None else frozenset()
+        self._looking = reading.looking if reading is not None else None
         self._waiting = sum(one.messages for one in listed if one.state == "proposed")
         with self.listed.prevent(RowList.Moved):
             self.listed.show(listed, self.now())
@@ -211,10 +213,17 @@ class CleanupScreen(DecidingPane):
         return []
 
     def _show_title(self) -> None:
-        title = " · ".join(["Proposals", *([wording.messages(self._waiting)] if self._waiting else [])])
-        if title != self._title:
-            self._title = title
-            self.listed.border_title = Content(title)
+        looked = self._looking
+        far = (
+            f", {wording.count(looked[0])} of {wording.messages(looked[1])}" if looked is not None and looked[1] else ""
+        )
+        titles = (
+            " · ".join(["Proposals", *([wording.messages(self._waiting)] if self._waiting else [])]),
+            f"looking{far}" if looked is not None else "",
+        )
+        if titles != self._titles:
+            self._titles = titles
+            self.listed.border_title, self.listed.border_subtitle = map(Content, titles)
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         if message.rows is self.listed:
@@ -249,7 +258,7 @@ class CleanupScreen(DecidingPane):
         undecided = one is not None and one.state == "proposed"
         match action:
             case "scan":
-                return True if self.vitals.can_sync else None
+                return True if self.vitals.can_sync and self._looking is None else None
             case "approve":
                 return undecided or None
             case "reject":
