@@ -30,7 +30,7 @@ CLOCK_WARNS, CLOCK_FAILS = 60.0, 300.0
 NTP_SECONDS = 3.0
 REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "fuse.rclone", "davfs", "fuse.davfs2"}
 """File systems on which SQLite's write-ahead log does not work (sqlite.org/wal.html: all processes on one host)."""
-OURS = ("mailsync.*", "engine.lock", "audit.key", "config.checked", "secrets/*")
+OURS = ("mailsync.*", "engine.lock", "audit.key", "config.checked", "secrets/*", "workers/*")
 """What mailsync puts into its data directory."""
 
 

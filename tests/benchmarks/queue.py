@@ -75,7 +75,9 @@ async def start(store: Store) -> None:
         for _ in range(WISHES):
             await store.awrite(lambda connection: jobs.insert(connection, "fetch", time.time()))
             await asyncio.sleep(0.037)
-        report("claim", [claim * 1000 for _, claim in begun.values()], "ms")
+        claims = [claim * 1000 for _, claim in begun.values()]
+        report("claim", claims, "ms")
+        print(f"{'':<28} {'within' if max(claims) < LIMIT_MS else 'NOT WITHIN'} {LIMIT_MS:.0f} ms")
         report("start, this process", [wish * 1000 for wish, _ in begun.values()], "ms")
         begun.clear()
         other = await asyncio.create_subprocess_exec(
@@ -89,9 +91,7 @@ async def start(store: Store) -> None:
         other.stdin.close()
         await other.wait()
         await asyncio.sleep(0.2)
-        worst = max(wish for wish, _ in begun.values()) * 1000
         report("start, another process", [wish * 1000 for wish, _ in begun.values()], "ms")
-        print(f"{'':<28} {'within' if worst < LIMIT_MS else 'NOT WITHIN'} {LIMIT_MS:.0f} ms")
 
 
 def fill(connection: sqlite3.Connection, count: int) -> None:
