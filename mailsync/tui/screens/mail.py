@@ -62,9 +62,9 @@ class MailScreen(PartsPane):
         Binding("N", "match(-1)", "Match before", show=False, id="mail.match_before", tooltip="To the match before"),
         Binding("ctrl+o", "scope", "Where", id="search.scope", tooltip="Search everywhere, the account, the folder"),
         Binding("ctrl+s", "keep", "Keep", id="search.keep", tooltip="Keep this search, by a name, in the folder tree"),
+        Binding("f", "fetch", "Fetch", id="mail.fetch", tooltip="Fetch a message that was left on the server"),
         Binding("o", "order", "Order", id="mail.order", tooltip="By priority, with the reasons, or the newest first"),
         Binding("d", "propose", "Clean up", id="mail.propose", tooltip="Propose it, or all of the list, to be cleared"),
-        Binding("f", "fetch", "Fetch", id="mail.fetch", tooltip="Fetch a message that was left on the server"),
         Binding("y", "copy_id", "Copy id", show=False, id="mail.copy_id", tooltip="Copy the id for `mailsync show`"),
     ]
     folders = getters.query_one("#tree", FolderTree)

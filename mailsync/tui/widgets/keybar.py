@@ -13,6 +13,8 @@ from textual.strip import Strip
 from mailsync.tui.drawing import clean, width_of
 from mailsync.tui.widgets.inked import Inked
 
+HELP = "question_mark"
+
 
 class KeyBar(Inked):
     """Shows the bindings that want to be shown, dimmed where they are disabled; a click is the key."""
@@ -44,11 +46,15 @@ class KeyBar(Inked):
         line, width = self.line().gap(1), self.size.width
         needed = sum(width_of(clean(shown + description)) + 1 for _, shown, description, _, _ in self._keys)
         air = 3 if needed + 3 * len(self._keys) <= width else 2 if needed + 2 * len(self._keys) <= width else 1
+        # Where there is no room for all of them, there is some for the key that tells the others.
+        least = next((width_of(clean(one[1] + one[2])) + 1 + air for one in self._keys if one[0] == HELP), 0)
         self._spans = []
         for key, shown, description, enabled, tooltip in self._keys:
             start = line.width
-            if start + width_of(clean(shown + description)) + 1 > width:
-                break
+            if key == HELP:
+                least = 0
+            if start + width_of(clean(shown + description)) + 1 + least > width:
+                continue
             line.add(shown, "key" if enabled else "muted").add(f" {description}", "plain" if enabled else "muted")
             self._spans.append((start, line.width, key, enabled, tooltip))
             line.gap(air)
