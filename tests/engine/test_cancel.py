@@ -13,8 +13,10 @@ import pytest
 
 from mailsync.engine.engine import Engine
 from mailsync.store import jobs
+from mailsync.store.cleanup_decisions import approve
 from mailsync.sync import download, putting
 from mailsync.sync import verify as verify_module
+from tests.cli.proposals import propose
 from tests.engine import driver
 from tests.servers.dovecot import Dovecot
 from tests.servers.fake import FakeServer, box, letter
@@ -166,3 +168,47 @@ def test_a_restore_ends_between_two_batches_and_goes_on_when_it_is_asked_for_aga
             engine.stop()
         with dovecot.client(fresh_user) as client:
             assert len(truth(client)["INBOX"][1]) == MESSAGES  # each once
+
+
+def newsletter(number: int) -> bytes:
+    return (
+        b"From: news@shop.example\r\nTo: readers@shop.example\r\nSubject: Sale %d\r\nList-Id: <news.shop.example>\r\n"
+        b"Message-ID: <%d@shop.example>\r\nDate: Sun, 01 Mar 2020 10:00:00 +0000\r\n\r\nAll is cheap.\r\n"
+        % (number, number)
+    )
+
+
+def test_a_clean_up_ends_between_two_batches_and_goes_on_when_it_is_asked_for_again(
+    dovecot: Dovecot, fresh_user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"MAILSYNC_PASSWORD_{ACCOUNT.upper()}", dovecot.users[fresh_user])
+    dovecot.fill(fresh_user, "INBOX", [(newsletter(number), (), None) for number in range(MESSAGES)])
+    with (
+        FaultProxy(dovecot.port) as line,
+        Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user]) as rig,
+    ):
+        consent(rig)
+        config = driver.config_for(line.port, fresh_user)
+        engine = Engine(config, rig.store, tmp_path, schedules=False, monitors=False, indexes=True)
+        engine.start()
+
+        def read() -> int:
+            with dovecot.client(fresh_user) as client:
+                return sum("\\Seen" in stored.flags for stored in client.fetch_all("INBOX").values())
+
+        try:
+            first = ask(rig, "sync")
+            until(lambda: status(rig, first) == "completed")
+            assert engine.index().wait(15)
+            one = propose(tmp_path, range(1, MESSAGES + 1), ["mark_read"])
+            line.faults.latency = 0.1
+            number = rig.store.write(lambda c: approve(c, one.id, one.hash, time.time(), large=True)).result()
+            until(lambda: rig.execute("SELECT processed FROM jobs WHERE id = ?", number)[0][0] > 0)
+            assert cancelled(rig, number) < SECOND
+            line.faults.latency = 0.0
+            assert 0 < read() < MESSAGES
+            rig.store.write(lambda connection: jobs.retry(connection, number, time.time())).result()
+            until(lambda: status(rig, number) == "completed")
+            assert read() == MESSAGES
+        finally:
+            engine.stop()
