@@ -90,9 +90,15 @@ def select(
     stopping: Callable[[], bool] = lambda: False,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Found:
-    """Fill the list that a person has begun with `messages`, or with what its query finds; without any it is gone."""
+    """Fill the list that a person has begun with `messages`, or with what its query finds; without any it is gone.
+
+    Done by halves, by an engine that was killed, it is done anew; where it was done already, nothing is.
+    """
+    anew = store.write(lambda connection: cleanup_drafts.empty(connection, draft)).result()
     with store.read() as connection:
         begun = cleanups.get(connection, draft, now)
+    if not anew:
+        return Found([draft])
     chosen = Rule(begun.rule, begun.title, "query", begun.query, parse_all(begun.actions))
     with _Scan(store, config, begun.account, now, stopping, tell, whole=False) as one:
         one.ask(chosen, draft, messages)

@@ -16,6 +16,8 @@ from mailsync.store import candidates, cleanup_drafts, cleanups, consents, jobs
 
 KIND = "cleanup_scan"
 PRIORITY = 10
+ATTEMPTS = 3
+"""As often as that an engine may be killed over it."""
 LONGEST = 20_000
 """Messages that are chosen one by one; beyond that there is a query."""
 
@@ -54,4 +56,4 @@ def stage(
         called = title or (f"{len(ids):,} chosen messages" if ids is not None else "What a search found")
         draft = cleanup_drafts.draft(connection, name, cleanups.SELECTION, called, todo, at, query)
         drafts.append({"draft": draft, "messages": ids})
-    return jobs.insert(connection, KIND, at, params={"drafts": drafts}, priority=PRIORITY)
+    return jobs.insert(connection, KIND, at, params={"drafts": drafts}, priority=PRIORITY, max_attempts=ATTEMPTS)

@@ -120,6 +120,15 @@ def supersede(connection: sqlite3.Connection, account: str, rule: str) -> None:
     )
 
 
+def empty(connection: sqlite3.Connection, cleanup_id: int) -> bool:
+    """Begin a draft anew; False where it is none any more."""
+    row = connection.execute("SELECT 1 FROM cleanups WHERE id = ? AND state = 'draft'", (cleanup_id,)).fetchone()
+    if row is not None:
+        connection.execute("DELETE FROM cleanup_items WHERE cleanup_id = ?", (cleanup_id,))
+        connection.execute("DELETE FROM cleanup_folders WHERE cleanup_id = ?", (cleanup_id,))
+    return row is not None
+
+
 def discard(connection: sqlite3.Connection, cleanup_id: int) -> None:
     """Forget a draft."""
     connection.execute("DELETE FROM cleanups WHERE id = ? AND state = 'draft'", (cleanup_id,))

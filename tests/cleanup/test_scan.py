@@ -232,6 +232,28 @@ async def test_what_a_person_chooses_goes_the_same_way(store: Store) -> None:
         assert len(cleanups.listing(connection, NOW)) == 2
 
 
+def test_a_choice_that_was_looked_at_by_halves_is_looked_at_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "PAGE", 2)
+    ids = mirrored(store, [Letter(letter(aged(1, number))) for number in range(5)])
+    store.write(lambda c: stage(c, ["trash"], NOW, messages=ids)).result()
+    pages: list[int] = []
+
+    def killed(done: int, total: int) -> None:
+        pages.append(done)
+        if len(pages) == 2:
+            raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mailsync.cleanup.proposing.Proposal.discard", lambda self: None)
+        with pytest.raises(SystemExit):
+            scan.select(store, configured(), 1, ids, NOW, tell=killed)
+    assert len(items(store, 1)) == 4
+    assert scan.select(store, configured(), 1, ids, NOW).cleanups == [1]
+    assert [one.message_id for one in items(store, 1)] == ids
+    assert scan.select(store, configured(), 1, [], NOW).cleanups == [1], "it is frozen"
+    assert [one.message_id for one in items(store, 1)] == ids
+
+
 def test_what_cannot_be_chosen(store: Store) -> None:
     (ident,) = mirrored(store, [Letter(letter(aged(1)))])
     wishes: list[tuple[list[str], dict[str, Any], type[MailsyncError]]] = [
