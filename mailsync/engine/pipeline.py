@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mailsync.errors import MailsyncError
 from mailsync.pipeline import versions
 from mailsync.pipeline.runner import Runner
 from mailsync.pipeline.terms import terms
@@ -114,7 +112,7 @@ class Pipeline:
                         more = self._stays and not last and await self._index_gently()
                     if not more and not last:
                         await self._rest()
-                except (MailsyncError, sqlite3.Error) as error:  # a full disk: the cursors stand
+                except Exception as error:  # a full disk, or a defect of ours: the cursors stand, the mirror goes on
                     log.error("pipeline_failed", exc_info=error)
                     self._resumes = time.monotonic() + FAILED_SECONDS
                     self._tell()

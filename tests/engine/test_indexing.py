@@ -22,6 +22,9 @@ CODE = """if True:
     from mailsync.cli.run import run
     if sys.argv[1] == "broken":
         sys.executable = "/bin/false"
+    elif sys.argv[1] == "defect":
+        from mailsync.pipeline import scorer
+        scorer.Scorer.step = lambda self: 1 // 0
     elif sys.argv[1]:
         from mailsync.pipeline import indexer
         indexer.BATCH = int(sys.argv[1])
@@ -130,6 +133,20 @@ def test_what_cannot_be_indexed_is_told_and_made_up_for(dovecot: Dovecot, fresh_
     assert line.progress() == (0, 40)
     line.run("sync")
     assert line.progress() == (40, 40)
+
+
+def test_a_defect_in_the_last_stage_costs_that_stage_alone(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
+    line = Line(dovecot, fresh_user, tmp_path, 10)
+    with line.start("sync", batch="defect") as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "10 new" in out
+    assert "pipeline_failed" in err
+    assert "ZeroDivisionError" in err
+    assert line.progress() == (10, 10)
+    assert scored(line.data) == (0, 10)
+    line.run("sync")
+    assert scored(line.data) == (10, 0)
 
 
 def test_an_engine_that_stays_indexes_behind_the_mirror(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
