@@ -12,9 +12,10 @@ import os
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,10 @@ def scan(
     """Ask every rule about an account. Blocks; Interrupted when it is to stop. `tell` hears of messages, done and in
     all as far as is known."""
     with _Scan(store, config, account, now, stopping, tell) as one:
-        for rule in rules.wanted(config):
+        asked = rules.wanted(config)
+        for rule in asked:
             one.ask(rule)
+        one.forget({rule.name for rule in asked})
         return one.found
 
 
@@ -173,6 +176,13 @@ class _Scan:
         number = proposal.freeze()
         if number is not None:
             self.found.cleanups.append(number)
+
+    def forget(self, asked: Collection[str]) -> None:
+        """What rules proposed that are asked no more is over."""
+        with self._store.read() as connection:
+            known = {one.rule for one in cleanups.listing(connection, self._now, account=self._account)}
+        for name in known.difference(asked):
+            self._store.write(partial(cleanup_drafts.supersede, account=self._account, rule=name)).result()
 
     def _pages(
         self, connection: sqlite3.Connection, rule: Rule, messages: Sequence[int] | None

@@ -179,6 +179,14 @@ def test_a_newer_scan_takes_the_place_of_what_nobody_decided_on(store: Store) ->
     assert [one.state for one in proposed(store, second)] == ["superseded"]
 
 
+def test_what_a_rule_proposed_that_is_gone_is_over(store: Store) -> None:
+    mirrored(store, [Letter(letter(aged(300)))])
+    first, _ = scanned(store, configured({"rules": {"mine": {"query": "list:shop"}}}))
+    _, by_rule = scanned(store, now=NOW + 1)
+    assert [one.state for one in proposed(store, first)] == ["superseded"]
+    assert [*by_rule] == ["newsletters"]
+
+
 def test_a_scan_that_is_stopped_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "PAGE", 2)
     mirrored(store, [Letter(letter(aged(300, number))) for number in range(6)])
