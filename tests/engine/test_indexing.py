@@ -137,7 +137,7 @@ def test_what_cannot_be_indexed_is_told_and_made_up_for(dovecot: Dovecot, fresh_
 
 def test_a_defect_in_the_last_stage_costs_that_stage_alone(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
     line = Line(dovecot, fresh_user, tmp_path, 10)
-    with line.start("sync", batch="defect") as process:
+    with line.start("-v", "sync", batch="defect") as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "10 new" in out
