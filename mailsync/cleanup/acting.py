@@ -30,8 +30,10 @@ from mailsync.record import record, replace
 from mailsync.store.cleanup_places import Copy, Place
 from mailsync.store.cleanup_runs import COPIED, PLACED, Result, Row, Target
 
-__all__ = ["Acting", "Going", "create", "select", "subscribe", "take_away"]
+__all__ = ["Acting", "Going", "create", "keep", "select", "subscribe", "take_away"]
 MISSING = frozenset({"TRYCREATE", "NONEXISTENT"})
+STORES = 5
+"""On their way at a time; there may be as few as ten commands in all."""
 
 
 @record
@@ -70,7 +72,7 @@ class Acting:
 
     async def run(self, batch: Sequence[Going], follow: Callable[[], None]) -> None:
         """Do it, and tell in `batch` what was done. `follow` is called once, when nothing more will be sent for it."""
-        stores = self._begin_stores(batch)
+        stores = await self._begin_stores(batch)
         for folder in dict.fromkeys(name for one in batch for name in one.change.copy):
             await self._copy(folder, [one for one in batch if folder in one.change.copy])
         rest = [one for one in batch if not one.why and not self.trouble]
@@ -98,22 +100,23 @@ class Acting:
 
     # -- flags and labels --------------------------------------------------------------------------------------
 
-    def _begin_stores(self, batch: Sequence[Going]) -> list[tuple[Pending, list[Going]]]:
-        groups: dict[tuple[str, Sign, tuple[str, ...]], list[Going]] = defaultdict(list)
+    async def _begin_stores(self, batch: Sequence[Going]) -> list[tuple[Pending, list[Going]]]:
+        """A command for each flag, keyword or label; those that are on their way still."""
+        groups: dict[tuple[bool, Sign, str], list[Going]] = defaultdict(list)
         for one in batch:
             change = one.change
-            for kind, sign, names in (
-                ("flags", "+", change.give),
-                ("flags", "-", change.take),
-                ("labels", "+", change.label),
-                ("labels", "-", change.unlabel),
-            ):
-                if names:
-                    groups[kind, "+" if sign == "+" else "-", names].append(one)
-        begin = {"flags": begin_store, "labels": begin_label}
-        return [
-            (begin[kind](self.session, _uids(some), sign, names), some) for (kind, sign, names), some in groups.items()
-        ]
+            for of_gmail, given, taken in ((False, change.give, change.take), (True, change.label, change.unlabel)):
+                for name in given:
+                    groups[of_gmail, "+", name].append(one)
+                for name in taken:
+                    groups[of_gmail, "-", name].append(one)
+        sent: list[tuple[Pending, list[Going]]] = []
+        for (of_gmail, sign, name), some in groups.items():
+            if len(sent) >= STORES:
+                await self._refused(*sent.pop(0))
+            begin = begin_label if of_gmail else begin_store
+            sent.append((begin(self.session, _uids(some), sign, [name]), some))
+        return sent
 
     async def _refused(self, pending: Pending, some: Sequence[Going]) -> None:
         """Note what a STORE was refused with: the flags of these may be as they were."""
@@ -218,6 +221,11 @@ class Acting:
             await self._refused(pending, some)
         for one in some:
             one.done = bool(takes) and not one.why
+
+
+async def keep(session: Session, uids: UidSet) -> None:
+    """Messages of the open folder that we have marked \\Deleted are not."""
+    await session.ok(begin_store(session, uids, "-", ["\\Deleted"]))
 
 
 async def take_away(session: Session, uids: UidSet) -> None:

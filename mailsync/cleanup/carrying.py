@@ -10,6 +10,7 @@ the process be killed, between any two steps: what is begun is looked for before
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import field
@@ -25,7 +26,7 @@ from mailsync.cleanup.looking import BATCH, Looking, as_left, change_of, now, ui
 from mailsync.cleanup.recheck import Own
 from mailsync.cleanup.uncopying import uncopied
 from mailsync.config.actions import Action, parse
-from mailsync.errors import CommandRefused, Interrupted, MailsyncError, Unreachable
+from mailsync.errors import CommandRefused, ConnectionLost, Interrupted, MailsyncError, Unreachable
 from mailsync.imap import showing
 from mailsync.imap.mailboxes import Mailbox
 from mailsync.imap.names import decode_name
@@ -40,8 +41,6 @@ from mailsync.store.cleanup_runs import COPIED, PLACED, Result, Row
 from mailsync.text import safe_text
 
 if TYPE_CHECKING:
-    from array import array
-
     from mailsync.cleanup.execution import Execution
 
 SOME_GONE = "[EXPUNGEISSUED]"
@@ -123,7 +122,7 @@ class Carrying:
         if not why and not job.stop:
             why = await self._rounds(box, means, numbers)
             box = await self._left_behind(box, means)
-        await self.looking.conclude(box, await self._begun(numbers), self.absent.values())
+        await self.looking.conclude(box, await self._begun(numbers), self.absent.values(), mending=True)
         self.absent.clear()
         if job.stop:
             raise Stopped(job.stop)
@@ -179,14 +178,16 @@ class Carrying:
     async def _rounds(self, box: Mailbox, means: Means, numbers: array[int]) -> str:
         """All rows of the folder, and once more those of which the server has told nothing, or that it has refused.
         Gives why a whole batch was refused again, "" where none was."""
-        sought = [row for row in await self._begun(numbers) if self.looking.left_traces(row)]
-        if sought:
-            await self.looking.traced(sought)
-            box = await self._reopened(box)
-        why = await self._round(box, means, numbers)
-        again = numbers if why else [number for number in numbers if number in self.job.unsure]
-        if again and not self.job.stop:
+        why, again = "", numbers
+        for _ in range(2):
+            sought = [row for row in await self._begun(again) if self.looking.left_traces(row)]
+            if sought:
+                await self.looking.traced(sought)
+                box = await self._reopened(box)
             why = await self._round(box, means, again)
+            again = again if why else array("I", [number for number in numbers if number in self.job.unsure])
+            if not again or self.job.stop:
+                break
         return why
 
     async def _left_behind(self, box: Mailbox, means: Means) -> Mailbox:
@@ -266,7 +267,7 @@ class Carrying:
             job.disagreeing += what == "other"
             place = now(box, row, shown)
             if what != "go":
-                results.append(as_left(row, place, why))
+                results.append(as_left(row, await self.looking.kept(row, place), why))
                 continue
             one = self._going(row, place, means)
             if one.change.nothing and row.state == "waiting":
@@ -301,7 +302,12 @@ class Carrying:
         asked: list[Question | None] = []
         if not going:
             return self._ask(coming)
-        await self.acting.run(going, lambda: asked.append(self._ask(coming)))
+        try:
+            await self.acting.run(going, lambda: asked.append(self._ask(coming)))
+        except BaseException as error:
+            if self.session.closed is None:  # answers are still on their way
+                self.session.fail(error if isinstance(error, MailsyncError) else ConnectionLost("a batch was left"))
+            raise
         job.unsure |= {one.row.number: one.why for one in going if not one.done}
         await job.settle([one.result for one in going])
         return asked[0]

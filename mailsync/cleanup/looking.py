@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mailsync.cleanup import changes, recheck, recovery
+from mailsync.cleanup.acting import keep
 from mailsync.cleanup.changes import Change
 from mailsync.cleanup.recheck import Shown
 from mailsync.imap import showing
@@ -59,14 +60,19 @@ class Looking:
         copied = change.move is not None and row.step < PLACED and not self.session.offers("MOVE")
         return bool(row.targets) and (copied or (bool(change.copy) and row.step < COPIED))
 
-    async def conclude(self, box: Mailbox, begun: Sequence[Row], absent: Iterable[Row] = ()) -> None:
+    async def conclude(
+        self, box: Mailbox, begun: Sequence[Row], absent: Iterable[Row] = (), *, mending: bool = False
+    ) -> None:
         """Look what became of rows that were begun and have no result, and whether what was not shown is gone. Their
-        folder is open; another one may be after this."""
+        folder is open, to be changed where it is `mending`; another one may be open after this."""
         job = self.job
         rows = {row.number: row for row in (*absent, *begun)}
         seen: dict[int, Shown | None] = {}
         for at in range(0, len(rows), BATCH):
             seen |= await self._seen(list(rows.values())[at : at + BATCH])
+        places = {number: now(box, rows[number], shown) for number, shown in seen.items() if shown is not None}
+        if mending:
+            places = {number: await self.kept(rows[number], place) for number, place in places.items()}
         sought = [row for row in begun if row.targets and (row.number not in seen or self.left_traces(row))]
         rows |= {row.number: row for row in await self.traced(sought)}
         results: list[Result] = []
@@ -74,11 +80,20 @@ class Looking:
             shown = seen.get(row.number)
             if shown is not None:
                 why = job.unsure.get(row.number) or "it was stopped before anything was done"
-                results.append(as_left(row, now(box, row, shown), why, "failed"))
+                results.append(as_left(row, places[row.number], why, "failed"))
             elif row.number in seen:
                 results.append(Result(row.number, "failed", row.before, row.before, "the server does not show it"))
         await job.settle(results)
         await self.settle_absent([row for row in rows.values() if row.number not in seen])
+
+    async def kept(self, row: Row, place: Place) -> Place:
+        """The message where it is left: a row that was begun to take it away has not marked it \\Deleted for good."""
+        marked = row.state == "begun" and row.before is not None and not row.before.flags & Flag.DELETED
+        if not marked or not place.flags & Flag.DELETED or row.step == PLACED:
+            return place
+        await self.job.allowed()
+        await keep(self.session, UidSet.from_uids([uid_of(row)]))
+        return replace(place, flags=place.flags & ~Flag.DELETED)
 
     async def _seen(self, rows: Sequence[Row]) -> dict[int, Shown | None]:
         """The messages that are in the open folder, by the number of the row; None for one that is not shown."""

@@ -112,7 +112,9 @@ def verdict(row: Row, shown: Shown | None, mine: Own, judge: Judge | None) -> tu
     if mine.message_id is not None and mine.message_id != shown.message_id:
         return "other", "another message: its Message-ID is not that of the list"
     if judge is None or row.step == PLACED:
-        return "go", ""
+        return (
+            ("go", "") if mine.message_id or _alike(row, shown) else ("other", "another message, by its size and date")
+        )
     if shown.size is not None and mine.message_id is not None and shown.size != mine.size:
         return "other", f"another message: it has {shown.size:,} bytes, not {mine.size:,}"
     if mine.why:
@@ -122,6 +124,12 @@ def verdict(row: Row, shown: Shown | None, mine: Own, judge: Judge | None) -> tu
         return "skipped", "marked \\Deleted since"
     why = judge.state(row, flags, shown.keywords)
     return ("skipped", why) if why else ("go", "")
+
+
+def _alike(row: Row, shown: Shown) -> bool:
+    """What a message without a Message-ID is known by, beside its UID: one of its size and its date, at least."""
+    date = row.before.internaldate if row.before is not None else None
+    return shown.size in (None, row.size) or shown.internaldate == date
 
 
 def _given(row: Row) -> int:

@@ -160,7 +160,7 @@ def finish(connection: sqlite3.Connection, run_id: int, at: float, stopped: str 
         "UPDATE cleanup_runs SET state = ?, stopped = ?, finished_at = ? WHERE id = ?", (state, stopped, at, run_id)
     )
     connection.execute(
-        """UPDATE cleanups SET state = ?2 WHERE state = 'applying'
+        """UPDATE cleanups SET state = ?2 WHERE state IN ('approved', 'applying')
            AND id = (SELECT cleanup_id FROM cleanup_runs WHERE id = ?1 AND kind = 'apply')""",
         (run_id, state),
     )
