@@ -32,8 +32,13 @@ RECIPIENTS: dict[str, Literal["to", "cc", "bcc"]] = {
     "resent-cc": "cc",
     "bcc": "bcc",
     "resent-bcc": "bcc",
+    "x-to": "to",
+    "x-cc": "cc",
+    "x-bcc": "bcc",
+    "mail-followup-to": "cc",
 }
-"""The fields that say whom a message is for (RFC 5322 sections 3.6.3 and 3.6.6), and what each amounts to."""
+"""The fields that say whom a message is for (RFC 5322 sections 3.6.3 and 3.6.6), and what each amounts to; what
+gateways and lists make of them too."""
 _ORDER: tuple[Literal["to", "cc", "bcc"], ...] = ("to", "cc", "bcc")
 _REASONS: dict[str, Literal["to", "cc"]] = {
     "assign": "to",
@@ -224,7 +229,10 @@ def is_mine(address: str, me: Identity) -> bool:
         if at and character in _EXTENSIONS and f"{local[:at]}@{domain}" in known:
             return True
     user, _, rest = domain.partition(".")
-    return f"{user}@{rest}" in known
+    if f"{user}@{rest}" in known:
+        return True
+    name, route, host = local.rpartition("%")  # me%example.com@relay: by way of a relay
+    return bool(name and route) and len(local) < _LONGEST and is_mine(f"{name}@{host}", me)
 
 
 @lru_cache(maxsize=4096)
