@@ -69,6 +69,8 @@ class GeneralConfig(Table):
     """Of log lines on stderr: JSON, or words for people; "auto" are words on a terminal. The file is JSON always."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """From which level on there are lines; -v and -vv win."""
+    workers: Annotated[int, Field(ge=1, le=16)] = 3
+    """Jobs that run at a time."""
 
 
 class StoreConfig(Table):

@@ -181,7 +181,9 @@ class Engine:
         store = self._store
         mirrors = await self._mirrors()
         handlers = Handlers(store, mirrors, self._config, self._now, self.reload)
-        worker = Worker(StoreQueue(store, self._now), handlers.table())
+        workers = self._config.general.workers
+        queue = StoreQueue(store, self._now, long=max(1, workers - 1))
+        worker = Worker(queue, handlers.table(), workers=workers)
         pipeline = self._pipeline = Pipeline(
             store, self._config, self._now, lambda: worker.busy, stays=self._with_schedules, indexes=self._indexes
         )
