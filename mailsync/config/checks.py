@@ -79,7 +79,7 @@ def _cleanup(cleanup: CleanupConfig) -> Iterator[Problem]:
     if not cleanup.rules:
         return
     from mailsync.config import actions
-    from mailsync.config.cleanup_rules import SHIPPED
+    from mailsync.config.cleanup_rules import SHIPPED, UNASKED
     from mailsync.errors import QueryError
     from mailsync.query.parse import parse
 
@@ -89,6 +89,8 @@ def _cleanup(cleanup: CleanupConfig) -> Iterator[Problem]:
         if not NAME.fullmatch(name) or name == SELECTION:
             hint = f'names are made of letters, digits, - and _ only, and none is "{SELECTION}"'
             yield Problem(path, ": not a name for a rule", hint)
+        if rule.query and name in UNASKED:
+            yield Problem((*path, "query"), f": {name} takes none", "enabled and actions can be changed")
         if not rule.query and name not in shipped:
             yield Problem((*path, "query"), " is missing", f"mailsync comes with {', '.join(sorted(shipped))}")
         try:

@@ -33,5 +33,7 @@ SHIPPED = (
     Shipped("oversize", "Large attachments, which are in the mirror", "larger:5M older:1y has:attachment", ("trash",)),
     Shipped("senders", "Senders of hundreds of messages that are hardly read", "older:3m", ("mark_read", "archive")),
 )
+UNASKED = ("duplicates",)
+"""Those that have no query: what they find is found by comparing."""
 DEFAULT_ACTIONS = ("label",)
 """Of a rule of the user's own that names none."""

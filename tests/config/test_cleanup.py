@@ -33,6 +33,7 @@ def load(folder: Path, text: str) -> Config:
         ('[cleanup.rules.mine]\nquery = "a"\nactions = ["fly"]\n', "no action"),
         ('[cleanup.rules.mine]\nquery = "a"\nactions = ["archive", "trash"]\n', "one place"),
         ('[cleanup.rules.newsletters]\nactions = ["expunge"]\n', "rules of your own"),
+        ('[cleanup.rules.duplicates]\nquery = "older:1y"\n', "duplicates takes none"),
         ('[cleanup.rules.selection]\nquery = "a"\n', "not a name"),
         ('[cleanup.rules."a b"]\nquery = "a"\n', "not a name"),
     ],
