@@ -4,11 +4,13 @@
                                                                       `-> nowhere: from the mirror
 
 It is a run with a journal of its own, and the executor is that of a clean-up: a row takes its message from where the
-journal says it is to where it was, by the same commands, killed and resumed the same way.
+journal says it is to where it was, by the same commands, killed and resumed the same way. What is done again is a
+clean-up in this, too, that the judge is asked for each message, and that what is nowhere is gone.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import field
 from functools import partial
@@ -16,29 +18,38 @@ from functools import partial
 from mailsync.cleanup.execution import Execution
 from mailsync.cleanup.locating import Locating
 from mailsync.cleanup.reappend import Reappending
+from mailsync.cleanup.recheck import Judge
 from mailsync.imap.names import decode_name
 from mailsync.record import record
 from mailsync.store import cleanup_runs, cleanup_undo
+from mailsync.store.cleanup_runs import Result
 from mailsync.store.cleanup_undo import Planned
 from mailsync.store.jobs import Job
 from mailsync.sync.account import AccountMirror
 
+GONE = "it is not there any more"
+
 
 @record
 class Undo:
-    """One undo on its way. `resync` has the mirror see what the server has, all of the account."""
+    """One undo on its way. `resync` has the mirror see what the server has, all of the account.
+
+    `judge` and `share` are for what is done again, as `Execution` has them.
+    """
 
     mirror: AccountMirror
     job: Job
     stopping: Callable[[], bool]
     resync: Callable[[], Awaitable[None]]
+    judge: Judge
+    share: float
     execution: Execution = field(init=False)
 
     def __post_init__(self) -> None:
         approved = partial(
             cleanup_undo.require, run_id=self.run_id, account=self.mirror.name, digest=str(self.job.params["hash"])
         )
-        self.execution = Execution(self.mirror, self.job, approved, self.stopping)
+        self.execution = Execution(self.mirror, self.job, approved, self.stopping, share=self.share)
 
     @property
     def run_id(self) -> int:
@@ -46,17 +57,26 @@ class Undo:
 
     async def run(self) -> None:
         """Do it; what became of each message is in the store. MailsyncError for what concerns all of it."""
-        run = await self.mirror.store.aread(self.execution.approved)
-        reappending = Reappending(self.mirror, run, self.job.id, self.stopping, self.execution.allowed)
+        store, execution = self.mirror.store, self.execution
+        run = await store.aread(execution.approved)
+        again = await store.aread(partial(cleanup_undo.goes_forward, run=run))
+        if again:
+            await self.resync()
+            await asyncio.to_thread(self.judge.learn, store)
+            execution.judge = self.judge
+        reappending = Reappending(self.mirror, run, self.job.id, self.stopping, execution.allowed)
         try:
             await reappending.resume()
             await self._prepare()
-            await self.execution.carry_out()
-            if self.execution.lost:
+            await execution.carry_out()
+            if again:
+                gone = [Result(row.number, "gone", row.before, None, GONE) for row in execution.lost]
+                await execution.settle(gone)
+            elif execution.lost:
                 await self.resync()
-                await reappending.put_back(self.execution.lost)
+                await reappending.put_back(execution.lost)
         finally:
-            self.execution.checked += reappending.settled
+            execution.checked += reappending.settled
 
     async def _prepare(self) -> None:
         """Have the rows name places that are true now."""

@@ -272,15 +272,19 @@ class Handlers:
         from mailsync.engine.applying import applied
 
         (mirror,) = self._chosen(job)
-        judge, share = Sparing(self._config, self._now(), int(job.params["run"])), self._config.cleanup.max_share
-        return await applied(mirror, job, stopping, judge, share, self._resync(mirror, stopping))
+        judge = Sparing(self._config, self._now(), int(job.params["run"]))
+        share, resync = self._config.cleanup.max_share, self._resync(mirror, stopping)
+        return await applied(mirror, job, stopping, judge, share, resync)
 
     async def undo(self, job: Job, stopping: Callable[[], bool]) -> Outcome:
         """Take back what a clean-up did, as it was approved; see `cleanup.undo`."""
+        from mailsync.cleanup.sparing import Sparing
         from mailsync.engine.undoing import undone
 
         (mirror,) = self._chosen(job)
-        return await undone(mirror, job, stopping, self._resync(mirror, stopping))
+        judge = Sparing(self._config, self._now(), int(job.params["run"]))
+        share, resync = self._config.cleanup.max_share, self._resync(mirror, stopping)
+        return await undone(mirror, job, stopping, judge, share, resync)
 
     def _resync(self, mirror: AccountMirror, stopping: Callable[[], bool]) -> Resync:
         """Has the mirror see what these folders hold now."""

@@ -13,17 +13,20 @@ from mailsync.store import cleanup_undo
 from mailsync.store.jobs import Job
 
 if TYPE_CHECKING:
+    from mailsync.cleanup.recheck import Judge
     from mailsync.sync.account import AccountMirror
 
 
-async def undone(mirror: AccountMirror, job: Job, stopping: Callable[[], bool], resync: Resync) -> Outcome:
-    """Take back what was approved of. Stopped by the end of the engine, it goes on with the next one."""
+async def undone(
+    mirror: AccountMirror, job: Job, stopping: Callable[[], bool], judge: Judge, share: float, resync: Resync
+) -> Outcome:
+    """Take back what was approved of, or do it again. Stopped by the engine's end, it goes on with the next one."""
     from mailsync.cleanup.undo import Undo
 
     async def all_of_it() -> None:
         await resync(())
 
-    undo = Undo(mirror, job, stopping, all_of_it)
+    undo = Undo(mirror, job, stopping, all_of_it, judge, share)
     failure: MailsyncError | None = None
     try:
         await undo.run()

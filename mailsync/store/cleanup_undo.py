@@ -170,12 +170,17 @@ def require(connection: sqlite3.Connection, run_id: int, account: str, digest: s
     if run.kind != "undo" or run.account != account or not run.approved_by:
         raise MailsyncError("nobody has approved of this undo", hint=f"run: mailsync cleanup undo {run.cleanup_id}")
     items = onestep.column(connection, "SELECT item FROM cleanup_journal WHERE run_id = ?", (run_id,))
-    again = run.undoes in _backward(connection, run.cleanup_id)
+    again = goes_forward(connection, run)
     if not digest == run.hash == _digest(connection, run.cleanup_id, again, items) or len(set(items)) < len(items):
         raise MailsyncError(
             "the list is not the one that was approved", hint=f"run: mailsync cleanup undo {run.cleanup_id}"
         )
     return run
+
+
+def goes_forward(connection: sqlite3.Connection, run: Run) -> bool:
+    """The run does again what was taken back."""
+    return run.undoes in _backward(connection, run.cleanup_id)
 
 
 def unresolved(connection: sqlite3.Connection, run_id: int) -> list[int]:

@@ -131,6 +131,26 @@ async def test_in_part_while_others_are_at_work(start_dovecot: Callable[..., Dov
         assert_equal(rig, client)
 
 
+async def test_what_is_done_again_is_judged_again(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
+    """What was flagged or is gone since is left alone, and nothing is put back for it."""
+    dovecot.fill(fresh_user, "INBOX", letters(20))
+    with (
+        Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user]) as rig,
+        dovecot.client(fresh_user) as client,
+    ):
+        await rig.sync()
+        undoing.consent(rig)
+        await applying.applied(rig, ["INBOX"], ["move:Old"])
+        assert await undone.undone(rig, 1) == {"done": 20}
+        uids = client.uids("INBOX")
+        client.store("INBOX", uids[:2], "+FLAGS", "\\Flagged")
+        client.expunge("INBOX", uids[5:8])
+        assert await undone.undone(rig, 1, again=True) == {"done": 15, "skipped": 2, "gone": 3}
+        assert (client.uids("INBOX"), len(client.uids("Old"))) == (uids[:2], 15)
+        assert await undone.undone(rig, 1) == {"done": 15}
+        assert (len(client.uids("INBOX")), undone.state(rig, 1)) == (17, "undone")
+
+
 async def test_cancelled_in_the_middle(
     dovecot: Dovecot, fresh_user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

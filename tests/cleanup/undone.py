@@ -10,7 +10,7 @@ from typing import Any
 from mailsync.engine import undoing
 from mailsync.jobs.queue import Outcome, settle
 from mailsync.store import cleanup_undo, cleanups, jobs
-from tests.cleanup.applying import claimed
+from tests.cleanup.applying import Lenient, claimed
 from tests.sync.rig import Rig
 
 
@@ -37,7 +37,7 @@ async def carried_out(
         if syncs:
             await rig.mirror.sync(names)
 
-    outcome = await undoing.undone(rig.mirror, job, stopping, resync)
+    outcome = await undoing.undone(rig.mirror, job, stopping, Lenient(), 1.0, resync)
     rig.store.write(lambda connection: settle(connection, job, outcome, time.time())).result()
     return outcome
 

@@ -60,7 +60,7 @@ def test_done_again_what_is_expunged_is_typed(
     monkeypatch.setattr(terminal, "ask", lambda question: "expunge 10")
     assert cli("cleanup", "undo", "1", "--again").code == 1
     with server.client() as client:
-        assert len(client.uids("INBOX")) == 30
+        assert len(client.uids("INBOX")) == 31
         monkeypatch.setattr(terminal, "ask", lambda question: "EXPUNGE 10")
         assert cli("cleanup", "undo", "1", "--again").code == 0
-        assert len(client.uids("INBOX")) == 20
+        assert len(client.uids("INBOX")) == 21
