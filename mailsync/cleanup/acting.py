@@ -122,7 +122,7 @@ class Acting:
         """Note what a STORE was refused with: the flags of these may be as they were."""
         answer = await self.session.protocol.finish(pending)
         try:
-            self.session.check(answer, "STORE")
+            self.session.check(answer, pending.name)
         except (CommandRefused, ProtocolError) as error:
             for one in some:
                 one.why = one.why or str(error)

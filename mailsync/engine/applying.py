@@ -58,7 +58,7 @@ async def concluded(run: Execution, number: int, failure: MailsyncError | None, 
         stopped = str(failure) if failure is not None else ""
         await store.awrite(partial(cleanup_runs.finish, run_id=number, at=mirror.now(), stopped=stopped))
         names = await store.aread(partial(_touched, run_id=number, account_id=mirror.account_id))
-        if names is not None and run.checked:
+        if names is not None and (run.checked or failure is None):
             await resync(names)
             await store.awrite(partial(cleanup_returns.same_ids, run_id=number))
     document: dict[str, Any] = {

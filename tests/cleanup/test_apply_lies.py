@@ -270,6 +270,16 @@ async def test_what_is_refused_is_told(tmp_path: Path) -> None:
         assert server.verbs().count("UID MOVE") == 3
 
 
+async def test_what_cannot_be_expunged_is_not_left_marked(tmp_path: Path) -> None:
+    with ModelServer() as server, Rig(tmp_path, server.port) as rig:
+        one = await scene(server, rig, ["mark_read", "expunge"])
+        hook(server, "UID EXPUNGE", says("NO [NOPERM] never"), times=99)
+        outcome = await one.run()
+        assert outcome.document["results"] == {"failed": LISTED}
+        assert set(told(rig, one.job).values()) == {("failed", "the server refused UID EXPUNGE: never")}
+        assert one.now() == one.before
+
+
 async def test_the_breaker_stops_at_another_mailbox(tmp_path: Path) -> None:
     """Under the UIDs of the list there are other messages."""
     with ModelServer() as server, Rig(tmp_path, server.port) as rig:
