@@ -20,6 +20,7 @@ from tests.servers.pymap_server import Pymap
 from tests.sync.rig import Held, Rig, assert_equal, truth
 
 COUNT = 120
+SMALL = 40
 USES = {"Bin": "\\Trash", "Archive": "\\Archive"}
 CASES: list[list[str]] = [
     ["mark_read", "label", "move:Old/Stuff"],
@@ -189,7 +190,7 @@ async def test_cancelled_in_the_middle(
 
 async def test_on_pymap(pymap: Pymap, tmp_path: Path) -> None:
     with pymap.client() as client:
-        plain = [(raw, [one for one in flags if one[0] == "\\"], when) for raw, flags, when in letters(COUNT)]
+        plain = [(raw, [one for one in flags if one[0] == "\\"], when) for raw, flags, when in letters(SMALL)]
         client.append_many("INBOX", plain)
         with Rig(tmp_path, pymap.port, pymap.user, pymap.password) as rig:
             await rig.sync()
@@ -197,9 +198,9 @@ async def test_on_pymap(pymap: Pymap, tmp_path: Path) -> None:
             before, known = in_order(client), ids(rig)
             for number, actions in enumerate((["mark_read", "label", "move:Old"], ["expunge"]), 1):
                 half = frozenset(rig.uids("INBOX")[::2])
-                assert await applying.applied(rig, ["INBOX"], actions, where=half.__contains__) == {"done": COUNT // 2}
-                assert contents(client)["INBOX"].total() == COUNT // 2
-                assert await undone.undone(rig, number) == {"done": COUNT // 2}
+                assert await applying.applied(rig, ["INBOX"], actions, where=half.__contains__) == {"done": SMALL // 2}
+                assert contents(client)["INBOX"].total() == SMALL // 2
+                assert await undone.undone(rig, number) == {"done": SMALL // 2}
                 assert contents(client) == {"INBOX": Counter(before["INBOX"])}
                 assert ids(rig) == known
 
