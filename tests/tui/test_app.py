@@ -85,7 +85,7 @@ def test_the_engine_starts_with_the_screen_and_finishes_before_it_goes(builder: 
         await until(pilot, lambda: app._exit)
         assert engine.calls == ["start", "stop"]
 
-    drive(app, act)
+    drive(app, act, (140, 30))
 
 
 def test_asked_again_it_leaves_at_once(builder: Builder) -> None:
@@ -140,7 +140,7 @@ def test_a_viewer_says_so_and_notices_when_the_engine_is_gone(
         assert f"the engine of pid {os.getpid()} is gone" in top(app)
         assert not app.vitals.can_sync
 
-    drive(app, act, (120, 30))
+    drive(app, act, (140, 30))
 
 
 def test_sync_is_asked_for_once(builder: Builder) -> None:

@@ -51,7 +51,7 @@ class TopBar(Inked):
 
     def render_line(self, y: int) -> Strip:
         width, status = self.size.width, self._status
-        needed = width_of(clean(self._said or status.short)) + 3
+        needed = width_of(clean(self._said or (status.text if status.ink == "bad" else status.short))) + 3
         # Air between the tabs while there is room for it; then none; then a name only for the one that is seen.
         for air, named in ((2, True), (1, True), (1, False)):
             line = self._tabs(air, named=named)
