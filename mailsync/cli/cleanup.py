@@ -242,17 +242,23 @@ def carry_out(
         return job_id
 
     if wait:
-        with bar(label, total) as progress:
+        try:
+            with bar(label, total) as progress:
 
-            def look() -> None:
-                nonlocal done
-                with store.read() as connection:
-                    now = jobs.processed(connection, job_id)
-                if now > done:
-                    progress.advance(now - done)
-                    done = now
+                def look() -> None:
+                    nonlocal done
+                    with store.read() as connection:
+                        now = jobs.processed(connection, job_id)
+                    if now > done:
+                        progress.advance(now - done)
+                        done = now
 
-            job = ask(shared.config, store, shared.data_dir, "", {}, each=look, insert=insert)
+                job = ask(shared.config, store, shared.data_dir, "", {}, each=look, insert=insert)
+        except KeyboardInterrupt:
+            output.note(
+                f"interrupted: mailsync jobs retry {job_id} goes on, mailsync cleanup undo {number} takes it back"
+            )
+            raise
     else:
         store.write(insert, durable=True).result()
     with store.read() as connection:

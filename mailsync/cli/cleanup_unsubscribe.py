@@ -50,12 +50,14 @@ def unsubscribe(
         shared.accounts([account])
     if message == "list":
         with shared.store().read() as connection:
-            _readable(connection, shared, account)
-            found = leaving.listing(connection, account)
+            closed = _closed(connection, shared, account)
+            found = [one for one in leaving.listing(connection, account) if one.sender.account not in closed]
         if as_json:
             output.emit({"lists": [document(one) for one in found]})
         else:
             _tell(found)
+        if closed:
+            output.note(f"left out, since email_read is not granted: {', '.join(closed)}")
         return
     cleanup.writable(shared)
     number = cleanup.id_of(message)
@@ -103,13 +105,16 @@ def document(one: Subscription) -> dict[str, Any]:
     }
 
 
-def _readable(connection: sqlite3.Connection, shared: Context, account: str | None) -> None:
-    """ConsentMissing unless mail may be read, that of the account or of all."""
+def _closed(connection: sqlite3.Connection, shared: Context, account: str | None) -> list[str]:
+    """Accounts whose mail may not be read; ConsentMissing where that is the one that was asked for, or all."""
     from mailsync.privacy.consent import EMAIL_READ
     from mailsync.store import consents
 
-    for name in [account] if account is not None else list(shared.config.accounts):
-        consents.require(connection, name, [EMAIL_READ])
+    names = [account] if account is not None else list(shared.config.accounts)
+    closed = [name for name in names if EMAIL_READ not in consents.granted(connection, name)]
+    if closed and len(closed) == len(names):
+        consents.require(connection, closed[0], [EMAIL_READ])
+    return closed
 
 
 def _offered(connection: sqlite3.Connection, number: int) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 
 import pytest
 
 from mailsync.cli import terminal
+from mailsync.engine import ask
 from mailsync.record import replace
 from mailsync.store import cleanup_drafts
 from mailsync.store.cleanups import Cleanup, Folder, Item
@@ -233,3 +235,19 @@ def test_consent_is_needed_to_look_and_to_approve(mirrored: CommandLine) -> None
     assert (refused.code, "grant work mailbox_modify" in refused.err) == (3, True)
     mirrored("consent", "revoke", "work", "email_read")
     assert mirrored("cleanup", "show", "1").code == 3
+
+
+def test_an_interrupt_tells_how_it_goes_on(mirrored: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = propose(mirrored)
+    mirrored("consent", "grant", "work", "mailbox_modify")
+
+    def interrupted(
+        config: object, store: Store, *_: object, insert: Callable[[sqlite3.Connection], int], **__: object
+    ) -> None:
+        store.write(insert).result()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ask, "ask", interrupted)
+    told = mirrored("cleanup", "approve", str(one.id), "--yes", "--large", "--hash", one.hash, "--json")
+    assert (told.code, told.out) == (130, "")
+    assert told.err == "interrupted: mailsync jobs retry 1 goes on, mailsync cleanup undo 1 takes it back\n"

@@ -152,3 +152,14 @@ def test_nobody_is_asked_without_an_approval(
     assert cli("cleanup", "unsubscribe", "2", "--yes").code == 3
     assert server.asked == []
     assert cli("jobs", "list", "--json").json["jobs"] == []
+
+
+def test_an_account_that_may_not_be_read_is_left_out(cli: CommandLine, server: HttpsServer) -> None:
+    cli.configure(cli.config.read_text("utf-8") + '\n[accounts.home]\nemail = "me@home.example"\nhost = "h.example"\n')
+    told = cli("cleanup", "unsubscribe")
+    assert (told.code, told.err) == (0, "left out, since email_read is not granted: home\n")
+    assert told.out.count("\n") == 4
+    assert cli("cleanup", "unsubscribe", "--account", "home").code == 3
+    cli("consent", "revoke", "work", "email_read")
+    assert cli("cleanup", "unsubscribe", "--json").code == 3
+    assert server.asked == []
