@@ -41,9 +41,9 @@ def busy(app: MailsyncApp) -> bool:
     return pane.following or rows._reading or rows.loading_list or rows.changing or pane.search.waiting
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Let the application run until `condition` holds."""
-    end = time.monotonic() + PATIENCE
+async def until(pilot: Pilot[None], condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Let the application run until `condition` holds, so many seconds at most."""
+    end = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         await pilot.pause(0.01)
