@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = get_logger("engine")
 
+WAIT_SECONDS = 0.1
+"""Between two looks whether a sync that is in the way has ended."""
+
 
 class Handlers:
     """The handlers over the mirrors of an engine. A job's `params` may name `accounts` and `folders`.
@@ -287,11 +290,16 @@ class Handlers:
         return await undone(mirror, job, stopping, judge, share, resync)
 
     def _resync(self, mirror: AccountMirror, stopping: Callable[[], bool]) -> Resync:
-        """Has the mirror see what these folders hold now."""
+        """Has the mirror see what these folders hold now; a sync that goes on may take long, and is not waited for by a
+        job that is to stop."""
+        syncing = self._syncing[mirror.name]
 
         async def resync(names: Sequence[str]) -> None:
-            async with self._syncing[mirror.name]:
-                await mirror.sync(names, stopping=stopping)
+            while syncing.locked() and not stopping():
+                await asyncio.sleep(WAIT_SECONDS)
+            if not stopping():
+                async with syncing:
+                    await mirror.sync(names, stopping=stopping)
 
         return resync
 
