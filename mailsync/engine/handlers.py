@@ -295,11 +295,17 @@ class Handlers:
         syncing = self._syncing[mirror.name]
 
         async def resync(names: Sequence[str]) -> None:
-            while syncing.locked() and not stopping():
-                await asyncio.sleep(WAIT_SECONDS)
-            if not stopping():
-                async with syncing:
+            while not stopping():
+                try:
+                    async with asyncio.timeout(WAIT_SECONDS):
+                        await syncing.acquire()
+                except TimeoutError:
+                    continue
+                try:
                     await mirror.sync(names, stopping=stopping)
+                finally:
+                    syncing.release()
+                return
 
         return resync
 
