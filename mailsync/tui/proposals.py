@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mailsync.privacy.consent import MAILBOX_MODIFY
-from mailsync.store import cleanups, consents, job_list
+from mailsync.privacy.consent import EMAIL_READ
+from mailsync.store import cleanup_decisions, cleanups, consents, job_list
 from mailsync.store.cleanups import GOING, Cleanup, Folder, Item, Sender
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Detail:
     senders: Sequence[Sender] = ()
     sample: Sequence[Item] = ()
     opened: Mapping[str, Sequence[Item]] = field(default_factory=dict)
+    closed: bool = False
+    """It may not be read: nothing else is told."""
     offers: Mapping[str, Offer | None] = field(default_factory=dict)
     """How lists are left, by sender, of those that were asked about; None: nothing is said of it."""
 
@@ -47,8 +49,8 @@ class Reading:
     listed: Sequence[Cleanup]
     chosen: int | None
     detail: Detail | None
-    changeable: frozenset[str]
-    """Accounts that the person allows mailsync to change."""
+    lacking: Mapping[str, Sequence[str]]
+    """The scopes that a clean-up needs and the person has not granted, by account."""
     looking: tuple[int, int] | None
     """How many messages of how many were looked at by the job that looks for what may go, or waits to."""
 
@@ -68,12 +70,18 @@ def read(connection: sqlite3.Connection, now: float, wish: Wish) -> Reading:
     """What is there at `now` (Unix seconds)."""
     listed = sorted(cleanups.listing(connection, now), key=_place)
     one = next((each for each in listed if each.id == wish.chosen), listed[0] if listed else None)
-    changeable = frozenset(consents.allowing(connection, MAILBOX_MODIFY))
+    lacking = {}
+    for account in {each.account for each in listed}:
+        held = consents.granted(connection, account)
+        lacking[account] = [scope for scope in cleanup_decisions.SCOPES if scope not in held]
     scans = (job for job in job_list.page(connection, ACTIVE, active=True) if job.kind == "cleanup_scan")
     looking = next(((job.processed, job.total) for job in scans), None)
     if one is None:
-        return Reading((), None, None, changeable, looking)
-    return Reading(listed, one.id, _detail(connection, one, wish), changeable, looking)
+        return Reading((), None, None, lacking, looking)
+    detail = Detail(one.id, None, closed=True)
+    if EMAIL_READ not in lacking[one.account]:
+        detail = _detail(connection, one, wish)
+    return Reading(listed, one.id, detail, lacking, looking)
 
 
 def _place(one: Cleanup) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
 from mailsync.privacy import readonly
-from mailsync.privacy.consent import MAILBOX_MODIFY
+from mailsync.privacy.consent import EMAIL_READ, MAILBOX_MODIFY
 from mailsync.store import cleanup_decisions, cleanups, consents, jobs
 from mailsync.store.cleanups import Cleanup
 from mailsync.tui.app import MailsyncApp
@@ -285,6 +285,42 @@ def test_a_list_is_left_by_one_click_once_somebody_approves(builder: Builder) ->
         await until(pilot, lambda: "Can be left by mail" in why(screen))
         await pilot.press("l")
         await until(pilot, lambda: "stop@pottery.example" in told(pilot.app))
+
+    drive(builder, act)
+
+
+def test_nothing_of_a_list_is_shown_without_consent_to_read(builder: Builder) -> None:
+    cleanup_samples.proposed(builder)
+
+    async def act(pilot: Pilot[None], screen: CleanupScreen) -> None:
+        assert screen.manifest.count
+        builder.store.write(lambda c: consents.revoke(c, "home", [EMAIL_READ], NOW)).result()
+        await until(pilot, lambda: not screen.manifest.count)
+        assert screen.manifest._notice == "Not shown: email_read is not granted."
+        assert "email_read is not granted to home" in screen.proposal.standing.text
+        shown = "".join(screen.proposal.standing.text + screen.query_one("#why", WhyLines).text)
+        assert "harbour" not in shown
+        builder.store.write(lambda c: consents.grant(c, "home", [EMAIL_READ], NOW)).result()
+        await until(pilot, lambda: bool(screen.manifest.count))
+
+    drive(builder, act)
+
+
+def test_what_was_interrupted_goes_on(builder: Builder) -> None:
+    one = cleanup_samples.propose(builder, cleanup_samples.mirrored(builder), "news@%", "Old news", ["archive"])
+    cleanup_samples.approve(builder, one)
+
+    def stop(connection: sqlite3.Connection) -> None:
+        job = jobs.claim(connection, NOW)
+        assert job is not None
+        jobs.finish(connection, job.id, "failed", NOW, error="the line was cut")
+
+    builder.store.write(stop).result()
+
+    async def act(pilot: Pilot[None], screen: CleanupScreen) -> None:
+        assert "the line was cut" in screen.proposal.standing.text
+        await pilot.press("t")
+        await until(pilot, lambda: state(builder, one).state == "approved")
 
     drive(builder, act)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,7 +22,6 @@ from textual.widget import Widget
 
 from mailsync.errors import MailsyncError
 from mailsync.privacy import readonly
-from mailsync.privacy.consent import MAILBOX_MODIFY
 from mailsync.store.cleanups import GOING, Cleanup, Item, Sender
 from mailsync.store.database import Store
 from mailsync.tui import asking, deciding, dialogs, proposals, questions, wording
@@ -43,6 +42,10 @@ REST_SHARE = 5
 """Between two readings at least, and this many times the length of the last one."""
 FOLLOW_SECONDS = 0.1
 """The cursor rests so long before the list of its proposal is read."""
+DECISIONS = frozenset(
+    {"approve", "reject", "stop", "go_on", "undo", "leave_out", "only", "leave", "scan", "permissions"}
+)
+"""What --read-only hides."""
 UNDOABLE = ("completed", "interrupted", "undone", "part_undone")
 NOTHING = (
     "Nothing is proposed.\n\nc looks through the mirror for newsletters, notices and other mail that nobody needs any "
@@ -64,6 +67,7 @@ class CleanupScreen(DecidingPane):
         Binding("a", "approve", "Approve", id="cleanup.approve", tooltip="Approve of the list: you see it once more"),
         Binding("r", "reject", "Reject", id="cleanup.reject", tooltip="Nothing of this"),
         Binding("r", "stop", "Stop", id="cleanup.stop", tooltip="Stop it; what is done so far can be taken back"),
+        Binding("t", "go_on", "Go on", id="cleanup.go_on", tooltip="Go on with what was interrupted"),
         Binding("u", "undo", "Undo", id="cleanup.undo", tooltip="Take back all of it; from the list, what is there"),
         Binding("x,space", "leave_out", "Leave out", id="cleanup.leave_out", tooltip="Off the list, or on it again"),
         Binding("o", "only", "Only", show=False, id="cleanup.only", tooltip="Nothing but this sender on the list"),
@@ -89,7 +93,7 @@ class CleanupScreen(DecidingPane):
         super().__init__(store, now)
         self._config_path = config_path
         self._detail: Detail | None = None
-        self._changeable: frozenset[str] = frozenset()
+        self._lacking: Mapping[str, Sequence[str]] = {}
         self._reading = False
         self._dirty = True
         self._began = self._next_look = 0.0
@@ -168,7 +172,7 @@ class CleanupScreen(DecidingPane):
         reading = message.reading
         self.listed.set_notice(clean(message.problem) if message.problem else NOTHING)
         listed = reading.listed if reading is not None else ()
-        self._changeable = reading.changeable if reading is not None else frozenset()
+        self._lacking = reading.lacking if reading is not None else {}
         self._looking = reading.looking if reading is not None else None
         self._waiting = sum(one.messages for one in listed if one.state == "proposed")
         with self.listed.prevent(RowList.Moved):
@@ -208,8 +212,10 @@ class CleanupScreen(DecidingPane):
     def _notes(self, one: Cleanup) -> list[tuple[str, str]]:
         if readonly.forbidden():
             return [(FORBIDDEN, "warning")]
-        if one.state in ("proposed", *UNDOABLE) and one.account not in self._changeable:
-            return [(f"{MAILBOX_MODIFY} is not granted to {one.account}: press p to allow it", "warning")]
+        lacking = self._lacking.get(one.account)
+        if one.state in ("proposed", *UNDOABLE) and lacking:
+            word = "is" if len(lacking) == 1 else "are"
+            return [(f"{', '.join(lacking)} {word} not granted to {one.account}: press p to allow it", "warning")]
         return []
 
     def _show_title(self) -> None:
@@ -251,7 +257,8 @@ class CleanupScreen(DecidingPane):
         if action == "view":
             return True if one is not None else None
         if (
-            action in ("approve", "reject", "stop", "undo", "leave_out", "leave", "only", "scan", "permissions")
+            action
+            in ("approve", "reject", "stop", "go_on", "undo", "leave_out", "leave", "only", "scan", "permissions")
             and readonly.forbidden()
         ):
             return False
@@ -265,6 +272,8 @@ class CleanupScreen(DecidingPane):
                 return undecided or (False if self._job() is not None else None)
             case "stop":
                 return self._job() is not None
+            case "go_on":
+                return one is not None and one.state == "interrupted" and one.run is not None
             case "undo":
                 return one is not None and one.state in UNDOABLE
             case "leave":
@@ -272,7 +281,7 @@ class CleanupScreen(DecidingPane):
             case "leave_out" | "only":
                 return undecided and self.view == "manifest" and self._target() is not None
             case "permissions":
-                return one is not None and one.account not in self._changeable
+                return one is not None and bool(self._lacking.get(one.account))
         return super().check_action(action, parameters)
 
     def _target(self) -> tuple[str, int | None] | None:
@@ -285,7 +294,7 @@ class CleanupScreen(DecidingPane):
     def action_approve(self) -> None:
         """Find out what would be done; then it is asked for."""
         one = self.listed.selected
-        if one is not None and one.account not in self._changeable:
+        if one is not None and self._lacking.get(one.account):
             self.action_permissions()
         elif one is not None:
             self.inquire(lambda c: questions.approval(c, self._config_path, one.id, self.now()))
@@ -347,6 +356,11 @@ class CleanupScreen(DecidingPane):
 
     def decided(self) -> None:
         self._look_now()
+
+    def action_go_on(self) -> None:
+        one = self.listed.selected
+        if one is not None and one.run is not None and one.run.job_id is not None:
+            self.post_message(self.Wished(asking.again(one.run.job_id, one.title)))
 
     def action_view(self) -> None:
         self.proposal.turn()

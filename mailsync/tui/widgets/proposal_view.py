@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
+from mailsync.privacy.consent import EMAIL_READ
 from mailsync.store.cleanups import GOING, Cleanup
 from mailsync.tui import proposal
 from mailsync.tui.drawing import clean, wrap
@@ -93,7 +94,9 @@ class ProposalView(Vertical):
         detail = detail if one is not None and detail is not None and detail.of == one.id else None
         self._told = one, detail, now, notes
         self.manifest.show(one, detail, now)
-        self.manifest.set_notice("reading…" if detail is None else "There is nothing on this list.")
+        closed = detail is not None and detail.closed
+        nothing = f"Not shown: {EMAIL_READ} is not granted." if closed else "There is nothing on this list."
+        self.manifest.set_notice("reading…" if detail is None else nothing)
         self._lay_out()
 
     def turn(self) -> None:
