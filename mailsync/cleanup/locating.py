@@ -66,7 +66,7 @@ class Locating:
                 for row in rows
                 if row.before is not None
             ]
-            await store.awrite(partial(cleanup_returns.place, run_id=self.run_id, rows=known))
+            await store.awrite(partial(cleanup_returns.place_ends, run_id=self.run_id, rows=known))
 
     def _read(
         self, connection: sqlite3.Connection, *, folder: bytes, validity: int | None, numbers: Sequence[int]

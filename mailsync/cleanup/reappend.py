@@ -21,7 +21,6 @@ from mailsync.store.cleanup_returns import PUT_BACK
 from mailsync.store.cleanup_runs import Result, Row, Run
 from mailsync.store.restores import Frozen
 from mailsync.sync.account import AccountMirror
-from mailsync.text import safe_text
 
 OPEN: tuple[cleanup_runs.State, ...] = ("waiting", "begun")
 BATCH = 100
@@ -51,9 +50,10 @@ class Reappending:
     async def put_back(self, rows: Sequence[Row]) -> None:
         """Put back what was not found where it had been left; rows that belong nowhere are none of these."""
         mirror = self.mirror
-        left = await mirror.store.aread(partial(cleanup_returns.elsewhere, account_id=mirror.account_id, rows=rows))
+        read = partial(cleanup_returns.elsewhere, run=self.run, account_id=mirror.account_id, rows=rows)
+        left = await mirror.store.aread(read)
         results = [
-            Result(row.number, "skipped", row.before, row.before, f"it is in {safe_text(left[row.number], 80)} now")
+            Result(row.number, "skipped", row.before, row.before, left[row.number])
             for row in rows
             if row.number in left
         ]

@@ -21,7 +21,7 @@ from mailsync.cleanup.reappend import Reappending
 from mailsync.cleanup.recheck import Judge
 from mailsync.imap.names import decode_name
 from mailsync.record import record
-from mailsync.store import cleanup_runs, cleanup_undo
+from mailsync.store import cleanup_returns, cleanup_runs, cleanup_undo
 from mailsync.store.cleanup_runs import Result
 from mailsync.store.cleanup_undo import Planned
 from mailsync.store.jobs import Job
@@ -74,6 +74,9 @@ class Undo:
                 await execution.settle(gone)
             elif execution.lost:
                 await self.resync()
+                relocate = partial(cleanup_returns.relocate, run_id=self.run_id, account_id=self.mirror.account_id)
+                if await store.awrite(partial(relocate, rows=list(execution.lost))):
+                    await execution.carry_out()
                 await reappending.put_back(execution.lost)
         finally:
             execution.checked += reappending.settled

@@ -16,13 +16,33 @@ from mailsync.store.cleanup_places import pack, unpack
 from mailsync.store.cleanup_runs import PLACED, Result, Row, Run
 from mailsync.store.restorable import Candidate
 from mailsync.store.restores import Frozen, Source
+from mailsync.text import safe_text
 
 PUT_BACK = "put on the server once more"
 
 
-def elsewhere(connection: sqlite3.Connection, account_id: int, rows: Sequence[Row]) -> dict[int, str]:
-    """The folder, by number of the row, of messages that the mirror has somewhere else than they were left or belong:
-    somebody has put them there since."""
+def relocate(connection: sqlite3.Connection, run_id: int, account_id: int, rows: Sequence[Row]) -> int:
+    """Rows whose messages the mirror has in the folder where they were left, under another UID, know that from now on;
+    how many. Somebody has taken them out of it and put them back."""
+    found: list[Row] = []
+    for row in rows:
+        if row.before is None:
+            continue
+        place = connection.execute(
+            """SELECT m.uid, f.uidvalidity FROM messages m JOIN folders f ON f.id = m.folder_id
+               WHERE m.id = ? AND f.account_id = ? AND f.raw_name = ? AND f.gone_at IS NULL""",
+            (row.message_id, account_id, row.before.folder),
+        ).fetchone()
+        if place is not None and (place[0], place[1]) != (row.before.uid, row.before.uidvalidity):
+            found.append(replace(row, before=replace(row.before, uid=place[0], uidvalidity=place[1])))
+    known = [row for row in found if row.before is not None and row.before.uidvalidity is not None]
+    place_ends(connection, run_id, known)
+    return len(known)
+
+
+def elsewhere(connection: sqlite3.Connection, run: Run, account_id: int, rows: Sequence[Row]) -> dict[int, str]:
+    """Why messages that were not found where they were left are not put back, by number of the row: somebody has put
+    them somewhere else since, or another clean-up has, or they had not been moved at all."""
     found: dict[int, str] = {}
     for row in rows:
         place = connection.execute(
@@ -31,9 +51,27 @@ def elsewhere(connection: sqlite3.Connection, account_id: int, rows: Sequence[Ro
             (row.message_id, account_id),
         ).fetchone()
         ends = {one.folder for one in (row.before, row.after) if one is not None}
+        other = _taken_by(connection, run, row.message_id)
         if place is not None and place[0] not in ends:
-            found[row.number] = place[1]
+            found[row.number] = f"it is in {safe_text(place[1], 80)} now"
+        elif other is not None:
+            found[row.number] = f"clean-up {other} has taken it since: undo that first"
+        elif row.before is not None and row.after is not None and row.before.folder == row.after.folder:
+            found[row.number] = "it is not there any more"
     return found
+
+
+def _taken_by(connection: sqlite3.Connection, run: Run, message_id: int) -> int | None:
+    """The clean-up that has moved a message after the run which is taken back, and was not taken back itself."""
+    row = connection.execute(
+        """SELECT r.cleanup_id, r.undoes IS NULL OR u.undoes IS NOT NULL FROM cleanup_items i
+           JOIN cleanup_runs r ON r.cleanup_id = i.cleanup_id LEFT JOIN cleanup_runs u ON u.id = r.undoes
+           JOIN cleanup_journal j ON j.run_id = r.id AND j.item = i.number AND j.state = 'done'
+               AND j.after ->> 'folder' IS NOT j.before ->> 'folder'
+           WHERE i.message_id = ? AND i.cleanup_id <> ? AND r.id > ? ORDER BY r.id DESC LIMIT 1""",
+        (message_id, run.cleanup_id, run.undoes or 0),
+    ).fetchone()
+    return int(row[0]) if row is not None and row[1] else None
 
 
 def named(connection: sqlite3.Connection, run_id: int) -> set[bytes]:
@@ -88,7 +126,7 @@ def follow(connection: sqlite3.Connection, run_id: int, account_id: int, names: 
                 )
 
 
-def place(connection: sqlite3.Connection, run_id: int, rows: Sequence[Row]) -> None:
+def place_ends(connection: sqlite3.Connection, run_id: int, rows: Sequence[Row]) -> None:
     """Rows that wait have these ends."""
     connection.executemany(
         f"""UPDATE cleanup_journal SET before = ?, after = ? WHERE run_id = {run_id:d} AND number = ?

@@ -152,6 +152,42 @@ async def test_what_is_done_again_is_judged_again(dovecot: Dovecot, fresh_user: 
         assert (len(client.uids("INBOX")), undone.state(rig, 1)) == (17, "undone")
 
 
+async def test_one_clean_up_after_another(start_dovecot: Callable[..., Dovecot], tmp_path: Path) -> None:
+    """What a later one has taken is its own to bring back; after that the earlier one is undone where it is."""
+    server = start_dovecot({"alice": "secret"}, special_use=USES)
+    server.fill("alice", "INBOX", letters(30))
+    trash = {"folders": {"exclude": ["\\Trash"]}}
+    with Rig(tmp_path, server.port, "alice", options=trash) as rig, server.client("alice") as client:
+        await rig.sync()
+        undoing.consent(rig)
+        before, known = contents(client), ids(rig)
+        await applying.applied(rig, ["INBOX"], ["label", "archive"], where=even)
+        after = contents(client)
+        await applying.applied(rig, ["Archive"], ["trash"], where=lambda uid: uid <= 10)
+        client.expunge("Archive", client.uids("Archive")[-1:])
+        assert await undone.undone(rig, 1, messages=[2, 4]) == {"skipped": 2}
+        reasons = {row[0] for row in rig.execute("SELECT reason FROM cleanup_journal WHERE run_id = 3")}
+        assert reasons == {"clean-up 2 has taken it since: undo that first"}
+        assert await undone.undone(rig, 2) == {"done": 10}
+        assert sum(contents(client)["Archive"].values()) == sum(after["Archive"].values()) - 1
+        assert await undone.undone(rig, 1) == {"done": 15}
+        assert (contents(client), undone.state(rig, 1), ids(rig)) == (before, "undone", known)
+
+
+async def test_what_was_only_marked_and_is_gone_stays_gone(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
+    dovecot.fill(fresh_user, "INBOX", letters(10))
+    with (
+        Rig(tmp_path, dovecot.port, fresh_user, dovecot.users[fresh_user]) as rig,
+        dovecot.client(fresh_user) as client,
+    ):
+        await rig.sync()
+        undoing.consent(rig)
+        await applying.applied(rig, ["INBOX"], ["label"])
+        client.expunge("INBOX", client.uids("INBOX")[:3])
+        assert await undone.undone(rig, 1) == {"done": 7, "skipped": 3}
+        assert len(client.uids("INBOX")) == 7
+
+
 async def test_cancelled_in_the_middle(
     dovecot: Dovecot, fresh_user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
