@@ -308,10 +308,11 @@ def _is_message(part: Attachment) -> bool:
 def _mentions(messages: list[Held], me: Identity, listed: bool) -> bool:
     """A calendar invites the user, or, but through a list, a text or the name of a file says address or name."""
     for raw, message in messages:
+        charsets = _charsets(raw) if message.attachments else {}
         for part in message.attachments:
             calendar = kinds.may_be_calendar(part.type, part.name)
             if (calendar or not listed) and (
-                _says(_text(raw, part), me, listed) or (not listed and addressing.names(part.name, me))
+                _says(_text(raw, part, charsets), me, listed) or (not listed and addressing.names(part.name, me))
             ):
                 return True
         if not listed and (
@@ -333,7 +334,7 @@ def _says(told: str | None, me: Identity, listed: bool) -> bool:
     )
 
 
-def _text(raw: bytes, part: Attachment) -> str | None:
+def _text(raw: bytes, part: Attachment, charsets: dict[int, str]) -> str | None:
     """An attached text, of whatever type, "" for what is none; None where it is too long to be read."""
     calendar = kinds.may_be_calendar(part.type, part.name)
     is_text = calendar or part.type.startswith("text/")
@@ -344,16 +345,16 @@ def _text(raw: bytes, part: Attachment) -> str | None:
     data = decoded(raw, part)
     if not is_text and not _is_utf8(data):
         return ""
-    told = decode_bytes(data, _charset(raw, part))
+    told = decode_bytes(data, charsets.get(part.start, ""))
     if not calendar:
         return told
     # RFC 5545 sections 3.1 and 3.3.11: lines are folded anywhere; "\n" within a text is a line end.
     return unquote(_LINE_END.sub(" ", _FOLD.sub("", told)))
 
 
-def _charset(raw: bytes, part: Attachment) -> str:
-    """The character set that a part names."""
-    return next((one.charset for one in structure(raw).leaves if one.start == part.start), "")
+def _charsets(raw: bytes) -> dict[int, str]:
+    """The character sets that parts name, by where their content begins."""
+    return {one.start: one.charset for one in structure(raw).leaves if one.charset}
 
 
 def _is_utf8(data: bytes) -> bool:
