@@ -122,7 +122,7 @@ class Facts:
 
 @record(frozen=True)
 class Ties:
-    """Who the user is and whom they deal with. `written_to` are addresses as `canonical` spells them; `wrote` tells
+    """Who the user is and whom they deal with. `written_to` are addresses as `spelled` gives them; `wrote` tells
     whether one of some Message-IDs is the user's, `answered` whether something that is answers the one with this
     Message-ID; `important_seconds` is how long receipts are spared."""
 
@@ -164,7 +164,13 @@ def tied(connection: sqlite3.Connection, me: Identity, important_seconds: float,
 
 def spelled(written_to: Collection[str]) -> frozenset[str]:
     """Addresses for `Ties.written_to`."""
-    return frozenset(filter(None, map(canonical, written_to)))
+    return frozenset(filter(None, map(_plain, written_to)))
+
+
+def _plain(address: str) -> str:
+    """`canonical`, without an extension (RFC 5233): who writes with one reads what comes without."""
+    local, at, domain = canonical(address).rpartition("@")
+    return f"{local[:1]}{local[1:].partition('+')[0]}{at}{domain}"
 
 
 def never(facts: Facts, known: Ties) -> str | None:
@@ -252,7 +258,7 @@ def _by_message(raw: bytes, message: ParsedMessage, held: list[Held], known: Tie
         return REPLY
     if message.message_id and known.answered(message.message_id):
         return ANSWERED
-    if any(canonical(one) in known.written_to and canonical(one) not in lists for one in authors):
+    if any(_plain(one) in known.written_to and canonical(one) not in lists for one in authors):
         return CORRESPONDENT
     return None
 

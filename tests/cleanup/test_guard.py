@@ -234,7 +234,8 @@ def test_what_the_user_answered_without_a_flag() -> None:
 @pytest.mark.parametrize("field", ["From", "Sender", "Reply-To", "X-Original-From"])
 def test_who_it_is_from(field: str) -> None:
     someone = LIST_POST | {field: "Ann <Ann+lists@far.test>"}
-    assert never(facts(letter(someone)), known(["ann+lists@far.test"])) == guard.CORRESPONDENT
+    for address in ("ann+lists@far.test", "ann@far.test", "Ann+home@far.test"):
+        assert never(facts(letter(someone)), known([address])) == guard.CORRESPONDENT
     assert never(facts(letter(someone)), known(["eve@far.test"])) is None
     assert never(facts(letter(LIST_POST | {field: "max@example.com"})), known()) == guard.WRITTEN
     # The list itself is nobody: who posted there once would keep all of it.
