@@ -43,6 +43,8 @@ from mailsync.text import safe_text
 if TYPE_CHECKING:
     from mailsync.cleanup.execution import Execution
 
+PAGE = 1000
+"""Rows that are held at a time where nothing is to be done about them."""
 SOME_GONE = "[EXPUNGEISSUED]"
 """How a server says (RFC 5530) that it has refused a command since some of its messages are gone."""
 
@@ -100,9 +102,9 @@ class Carrying:
 
     async def _fail(self, numbers: array[int], why: str) -> None:
         """Nothing more can be done to what waits. What is begun stays so: nobody knows."""
-        rows = await self._rows(numbers)
-        waiting = [Result(row.number, "failed", row.before, row.after, why) for row in rows if row.state == "waiting"]
-        await self.job.settle(waiting)
+        for at in range(0, len(numbers), PAGE):
+            rows = [row for row in await self._rows(numbers[at : at + PAGE]) if row.state == "waiting"]
+            await self.job.settle([Result(row.number, "failed", row.before, row.after, why) for row in rows])
 
     async def _rows(self, numbers: Sequence[int]) -> list[Row]:
         job = self.job
@@ -147,15 +149,15 @@ class Carrying:
 
     async def _elsewhere(self, folder: bytes, numbers: array[int], *, gone: bool) -> None:
         """The folder is not the one of the list: no message is where it was."""
-        job, rows = self.job, await self._rows(numbers)
-        begun = [row for row in rows if row.state == "begun"]
-        waiting = [row for row in rows if row.state == "waiting"]
+        job, begun = self.job, await self._begun(numbers)
         await self.looking.settle_absent(await self.looking.traced(begun))
+        looked_for = {row.number for row in begun}
+        waiting = [number for number in numbers if number not in looked_for]
         if job.run.kind == "undo":
-            job.lost += waiting
+            job.lost += [row for row in await self._rows(waiting) if row.state == "waiting"]
         elif gone:
             why = f"the folder {_named(folder)} is not there any more"
-            await job.settle([Result(row.number, "skipped", None, None, why) for row in waiting])
+            await job.settle([Result(number, "skipped", None, None, why) for number in waiting])
         elif waiting:
             raise Stopped(f"{_named(folder)} has another UIDVALIDITY: its messages are not under the UIDs of the list")
 
@@ -208,7 +210,11 @@ class Carrying:
         return box
 
     async def _begun(self, numbers: Sequence[int]) -> list[Row]:
-        return [row for row in await self._rows(numbers) if row.state == "begun"]
+        """Few: a batch, or what the server did not tell of."""
+        job = self.job
+        begun = await job.store.aread(partial(cleanup_runs.rows, run_id=job.run.id, states=("begun",), limit=-1))
+        wanted = frozenset(numbers) if begun else frozenset()
+        return [row for row in begun if row.number in wanted]
 
     async def _round(self, box: Mailbox, means: Means, numbers: Sequence[int]) -> str:
         job, session = self.job, self.session

@@ -6,6 +6,7 @@ not there:   where it should be, under a UID from the noted one on? -> done; els
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,12 +42,12 @@ class Looking:
     async def run(self) -> None:
         """Give every row of the run that was begun its result; nothing is changed on the server."""
         job, session = self.job, self.session
-        places = await job.store.aread(partial(cleanup_runs.places, run_id=job.run.id))
-        for (folder, validity), numbers in places.items():
-            some = partial(cleanup_runs.some, run_id=job.run.id, numbers=numbers)
-            begun = [row for row in await job.store.aread(some) if row.state == "begun"]
-            if not begun:
-                continue
+        rows = await job.store.aread(partial(cleanup_runs.rows, run_id=job.run.id, states=("begun",), limit=-1))
+        places: dict[tuple[bytes, int | None], list[Row]] = defaultdict(list)
+        for row in rows:
+            if row.before is not None:
+                places[row.before.folder, row.before.uidvalidity].append(row)
+        for (folder, validity), begun in places.items():
             there = await session.status(folder) is not None
             box = await session.examine(folder) if there else None
             if box is not None and box.uidvalidity == validity:
