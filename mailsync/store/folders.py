@@ -96,11 +96,6 @@ def start_sync(
     )
 
 
-def forget_checkpoint(connection: sqlite3.Connection, folder_id: int) -> None:
-    """The next sync compares everything."""
-    connection.execute("UPDATE folders SET uidnext = NULL, highestmodseq = NULL WHERE id = ?", (folder_id,))
-
-
 def finish_sync(
     connection: sqlite3.Connection,
     folder_id: int,

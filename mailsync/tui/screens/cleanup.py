@@ -256,11 +256,7 @@ class CleanupScreen(DecidingPane):
         one = self.listed.selected if self.ready else None
         if action == "view":
             return True if one is not None else None
-        if (
-            action
-            in ("approve", "reject", "stop", "go_on", "undo", "leave_out", "leave", "only", "scan", "permissions")
-            and readonly.forbidden()
-        ):
+        if action in DECISIONS and readonly.forbidden():
             return False
         undecided = one is not None and one.state == "proposed"
         match action:

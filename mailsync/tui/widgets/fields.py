@@ -109,10 +109,6 @@ class Field(Vertical):
         """Say this about it; nothing for ""."""
         self._remark.show([(text, ink)] if text else [])
 
-    @property
-    def remarked(self) -> str:
-        return self._remark.text
-
 
 class Choices(RowList):
     """One of several: each a line that says what, and a line below it that says more where one does."""
