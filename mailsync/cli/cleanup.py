@@ -276,9 +276,8 @@ def carry_out(
         output.say(f"{one.title}: {cleanup_documents.progress(one.run)}")
         for state, reason, count in why[:_REASONS]:
             output.note(f"  {count:,} {cleanup_documents.SAID[state]}: {reason}")
-        output.note(
-            f"hint: mailsync cleanup show {number} --all tells of each message, cleanup undo {number} takes it back"
-        )
+        way = f"{number} --again does it again" if one.state == "undone" else f"{number} takes it back"
+        output.note(f"hint: mailsync cleanup show {number} --all tells of each message, cleanup undo {way}")
         if one.state == "interrupted":
             output.note(f"hint: mailsync jobs retry {job_id} goes on where it stopped")
     if code:

@@ -62,5 +62,7 @@ def test_done_again_what_is_expunged_is_typed(
     with server.client() as client:
         assert len(client.uids("INBOX")) == 31
         monkeypatch.setattr(terminal, "ask", lambda question: "EXPUNGE 10")
-        assert cli("cleanup", "undo", "1", "--again").code == 0
+        result = cli("cleanup", "undo", "1", "--again")
+        assert (result.code, "cleanup undo 1 takes it back" in result.err) == (0, True)
         assert len(client.uids("INBOX")) == 21
+    assert "cleanup undo 1 --again does it again" in cli("cleanup", "undo", "1", "--yes").err
