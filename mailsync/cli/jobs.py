@@ -228,7 +228,8 @@ def event_document(event: Event) -> dict[str, Any]:
     """Something that happened to a job, as JSON."""
     from mailsync.model import iso
 
-    return {"seq": event.seq, "at": iso(event.at), "type": event.type, "data": event.data}
+    data = event.data | ({"due": iso(event.data["due"])} if "due" in event.data else {})
+    return {"seq": event.seq, "at": iso(event.at), "type": event.type, "data": data}
 
 
 def standing(job: Job, store: Store) -> str:

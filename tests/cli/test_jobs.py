@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mailsync.cli.jobs import event_document
 from mailsync.config.load import load_config
 from mailsync.engine.engine import Engine
 from mailsync.store import jobs
@@ -164,3 +165,9 @@ def test_an_export_is_a_job_of_its_own_process(mirrored: CommandLine, tmp_path: 
         2,
         f"error: job {failed['id']} was done by the command itself\nhint: run mailsync export again\n",
     )
+
+
+def test_every_moment_of_an_event_is_told_as_one() -> None:
+    told = event_document(jobs.Event(3, 1_600_000_000.5, "retrying", {"error": "busy", "due": 1_600_000_060.0}))
+    assert told["at"] == "2020-09-13T12:26:40Z"
+    assert told["data"] == {"error": "busy", "due": "2020-09-13T12:27:40Z"}
