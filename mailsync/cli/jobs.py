@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -113,6 +114,7 @@ def follow(ctx: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
                 output.emit_line(event_document(event))
             else:
                 output.say(_line(event))
+        sys.stdout.flush()
         if job.ended:
             raise typer.Exit(EXIT_CODES[job.status])
         if not warned and job.status == "pending" and owner(shared.data_dir) is None:
