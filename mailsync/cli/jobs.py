@@ -176,6 +176,7 @@ def retry(
         return number
 
     before, _ = _read(store, number)
+    jobs.require_retriable(before)  # before an engine starts for it, which would take what waits
     if before.kind in CHANGING:
         readonly.require()
     if no_wait:

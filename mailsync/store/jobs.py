@@ -148,10 +148,7 @@ def retry(connection: sqlite3.Connection, job_id: int, at: float) -> None:
     job = get(connection, job_id)
     if job is None:
         raise NotFound(f"no job {job_id}", hint="`mailsync jobs list` shows them")
-    if job.status not in ("failed", "cancelled"):
-        raise UsageError(f"job {job_id} is {job.status}", hint="one that failed or was cancelled can be tried again")
-    if job.kind not in KINDS or KINDS[job.kind].here:
-        raise UsageError(f"job {job_id} was done by the command itself", hint=f"run mailsync {job.kind} again")
+    require_retriable(job)
     connection.execute(
         """UPDATE jobs SET status = 'pending', finished_at = NULL, result = NULL, error = NULL, error_hint = NULL,
                            cancel_requested = 0, not_before = 0, worker = NULL, priority = max(priority, ?),
@@ -160,6 +157,14 @@ def retry(connection: sqlite3.Connection, job_id: int, at: float) -> None:
         (ASKED, job_id),
     )
     add_event(connection, job_id, at, "retried", {})
+
+
+def require_retriable(job: Job) -> None:
+    """UsageError where a job cannot be put back."""
+    if job.status not in ("failed", "cancelled"):
+        raise UsageError(f"job {job.id} is {job.status}", hint="one that failed or was cancelled can be tried again")
+    if job.kind not in KINDS or KINDS[job.kind].here:
+        raise UsageError(f"job {job.id} was done by the command itself", hint=f"run mailsync {job.kind} again")
 
 
 # -- carrying out ----------------------------------------------------------------------------------------------
