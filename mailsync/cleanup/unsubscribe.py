@@ -22,7 +22,7 @@ ADDRESSES = 10
 """Addresses of a field that are kept."""
 _ADDRESS = re.compile(r"<([^<>]*)>")
 _TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*([^;]*)")
-_COMMENT = re.compile(r"\([^()]*\)")
+_PARENTHESIS = re.compile(r"([()])")
 _DKIM = re.compile(r"^\s*dkim\s*=\s*([a-z]+)", re.IGNORECASE)
 _SIGNED = re.compile(r"header\.(?:d|i)\s*=\s*\"?(?:[^\s;\"@]*@)?([^\s;\"]+)", re.IGNORECASE)
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*\.?\Z")
@@ -139,9 +139,7 @@ def _found(fields: list[tuple[str, str]], signer: str) -> tuple[str, str]:
     told = next((value for name, value in fields if name.lower() == "authentication-results"), "")
     if not told or not signer:
         return "", ""
-    while _COMMENT.search(told):
-        told = _COMMENT.sub(" ", told)
-    server, *results = told.split(";")
+    server, *results = _without_comments(told).split(";")
     words = []
     for one in results:
         word, of = _DKIM.match(one), _SIGNED.search(one)
@@ -149,3 +147,16 @@ def _found(fields: list[tuple[str, str]], signer: str) -> tuple[str, str]:
             words.append(word.group(1).lower())
     found = "pass" if "pass" in words else words[0] if words else ""
     return (server.split() or [""])[0] if found else "", found
+
+
+def _without_comments(text: str) -> str:
+    """The text without its comments (RFC 5322 section 3.2.2); as it is where one of them never ends."""
+    kept, depth = [], 0
+    for piece in _PARENTHESIS.split(text):
+        if piece == "(":
+            depth += 1
+        elif piece == ")" and depth:
+            depth -= 1
+        elif not depth:
+            kept.append(piece)
+    return text if depth else " ".join(kept)

@@ -126,3 +126,6 @@ def test_a_field_of_parentheses_takes_no_time() -> None:
     assert found(
         b"Authentication-Results: " + b"(" * 100_000 + b")" * 100_000 + b"\r\n", SIGNED, UNSUBSCRIBE, POST
     ).post
+    nested = b"mx.home.example " + b"(" * 3000 + b"; dkim=pass header.d=shop.example" + b")" * 3000
+    failed = b"Authentication-Results: " + nested + b"; dkim=fail header.d=shop.example\r\n"
+    assert found(failed, SIGNED, UNSUBSCRIBE, POST).found == "fail"
