@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
@@ -24,7 +25,7 @@ from mailsync.pipeline.mime import Attachment, ParsedMessage, parse
 from mailsync.pipeline.parts import decoded, structure
 from mailsync.pipeline.words import decode_bytes
 from mailsync.record import record
-from mailsync.store import candidates, correspondents
+from mailsync.store import correspondents
 
 if TYPE_CHECKING:
     from mailsync.config.models import Config
@@ -152,12 +153,13 @@ def ties(connection: sqlite3.Connection, config: Config, now: float) -> Ties:
 
 def tied(connection: sqlite3.Connection, me: Identity, important_seconds: float, now: float) -> Ties:
     """The same of a user who is known already."""
+    mine = partial(is_mine, me=me)
 
     def wrote(identifiers: Collection[str]) -> bool:
-        return any(is_mine(author, me) for author in candidates.authors(connection, identifiers))
+        return bool(correspondents.wrote(connection, identifiers, mine))
 
     def answered(identifier: str) -> bool:
-        return any(is_mine(author, me) for author in candidates.answerers(connection, identifier))
+        return correspondents.answered(connection, identifier, mine)
 
     return Ties(me, spelled(correspondents.written_to(connection)), wrote, answered, important_seconds, now)
 

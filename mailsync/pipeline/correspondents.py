@@ -1,4 +1,5 @@
-"""Whom the user writes to, learned from what they sent: everyone in To, Cc and Bcc of a message from one of theirs.
+"""Whom the user writes to, learned from what they sent: everyone in To, Cc and Bcc of a message from one of theirs, or
+among sent mail.
 
       envelopes after the cursor -> those from the user -> their header fields -> counts and cursor, one transaction
 
@@ -16,7 +17,7 @@ from mailsync.pipeline.addressing import RECIPIENTS, Identity, canonical, is_min
 from mailsync.store import contents, correspondents
 from mailsync.store.database import Store
 
-VERSION = 1
+VERSION = 2
 PAGE = 5000
 """Envelopes a step."""
 
@@ -33,8 +34,8 @@ def step(store: Store, me: Identity) -> int:
     with store.read() as connection:
         first = correspondents.cursor(connection, name)
         page = correspondents.senders_after(connection, first, PAGE)
-        mine = {sender: is_mine(sender, me) for _, sender, _ in page}
-        dates = {number: date for number, sender, date in page if mine[sender]}
+        mine = {sender: is_mine(sender, me) for _, sender, *_ in page}
+        dates = {number: date for number, sender, date, sent in page if sent or mine[sender]}
         sent = contents.heads_of(connection, dates)
         found = [(address, dates[number]) for number, head in sent if head for address in recipients(head)]
     if page:

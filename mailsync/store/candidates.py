@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mailsync.store import documents, onestep
@@ -57,27 +57,6 @@ class Folder(NamedTuple):
     special_use: str
     uidvalidity: int
     messages: int
-
-
-def authors(connection: sqlite3.Connection, identifiers: Collection[str]) -> list[str]:
-    """The addresses that the messages with these Message-IDs are from, as far as they are known here."""
-    return onestep.column(
-        connection,
-        """SELECT DISTINCT from_addr FROM envelopes
-           WHERE message_id <> '' AND message_id IN (SELECT value FROM json_each(?))""",
-        (json.dumps([*identifiers]),),
-    )
-
-
-def answerers(connection: sqlite3.Connection, identifier: str) -> list[str]:
-    """The addresses of those who answered the message with this Message-ID, as far as that is known here."""
-    return onestep.column(
-        connection,
-        """SELECT DISTINCT g.from_addr FROM envelopes e JOIN documents d ON d.content_id = e.content_id
-           JOIN documents o ON o.thread_id = d.thread_id AND instr(o.refs, e.message_id)
-           JOIN envelopes g ON g.content_id = o.content_id WHERE e.message_id = ?""",
-        (identifier,),
-    )
 
 
 def folders(connection: sqlite3.Connection, account: str) -> list[Folder]:

@@ -1,7 +1,8 @@
 """`correspondents`: the addresses that messages from the user went to, how many of them, and when the last one did.
 
 `pipeline.correspondents` brings it up to date. Addresses are spelled as `pipeline.addressing.canonical` has them. What
-the user wrote counts though it was deleted since.
+the user wrote counts though it was deleted since. What lies among sent mail is from the user, whatever address it
+names: nobody configures them all.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from mailsync.record import record
 from mailsync.store import envelopes
 
 _CURSOR = "correspondents:"
+SENT = """EXISTS (SELECT 1 FROM messages m JOIN folders f ON f.id = m.folder_id WHERE m.content_id = e.content_id
+    AND (f.special_use = '\\Sent' OR EXISTS (SELECT 1 FROM message_labels g JOIN labels l ON l.id = g.label_id
+                                             WHERE g.message_id = m.id AND l.name = '\\Sent')))"""
+"""Of a content `e`: it lies among sent mail, or Gmail says so."""
 
 
 @record(frozen=True)
@@ -37,10 +42,22 @@ def known(connection: sqlite3.Connection) -> dict[str, Written]:
 def wrote(connection: sqlite3.Connection, identifiers: Iterable[str], is_mine: Callable[[str], bool]) -> frozenset[str]:
     """Those of these Message-IDs that messages from the user have; `is_mine` tells an address of the user."""
     rows = connection.execute(
-        "SELECT message_id, from_addr FROM envelopes WHERE message_id IN (SELECT value FROM json_each(?))",
+        f"""SELECT e.message_id, e.from_addr, {SENT} FROM envelopes e
+            WHERE e.message_id IN (SELECT value FROM json_each(?))""",
         (json.dumps([one for one in identifiers if one]),),
     )
-    return frozenset(row[0] for row in rows if is_mine(row[1]))
+    return frozenset(row[0] for row in rows if row[2] or is_mine(row[1]))
+
+
+def answered(connection: sqlite3.Connection, identifier: str, is_mine: Callable[[str], bool]) -> bool:
+    """The user answered the message with this Message-ID, as far as that is known here; `is_mine` as for `wrote`."""
+    rows = connection.execute(
+        f"""SELECT e.from_addr, {SENT} FROM envelopes a JOIN documents d ON d.content_id = a.content_id
+            JOIN documents o ON o.thread_id = d.thread_id AND instr(o.refs, a.message_id)
+            JOIN envelopes e ON e.content_id = o.content_id WHERE a.message_id = ?""",
+        (identifier,),
+    )
+    return any(row[1] or is_mine(row[0]) for row in rows)
 
 
 # -- bringing it up to date -------------------------------------------------------------------------------------------
@@ -51,10 +68,12 @@ def cursor(connection: sqlite3.Connection, name: str) -> int:
     return envelopes.cursor(connection, _CURSOR + name)
 
 
-def senders_after(connection: sqlite3.Connection, position: int, limit: int) -> list[tuple[int, str, int | None]]:
-    """(content id, address of the sender, date) of up to `limit` contents above `position` that have an envelope."""
+def senders_after(connection: sqlite3.Connection, position: int, limit: int) -> list[tuple[int, str, int | None, bool]]:
+    """(content id, address of the sender, date, among sent mail) of up to `limit` contents above `position` that have
+    an envelope."""
     return connection.execute(
-        "SELECT content_id, from_addr, date FROM envelopes WHERE content_id > ? ORDER BY content_id LIMIT ?",
+        f"""SELECT e.content_id, e.from_addr, e.date, {SENT} FROM envelopes e
+            WHERE e.content_id > ? ORDER BY e.content_id LIMIT ?""",
         (position, limit),
     ).fetchall()
 

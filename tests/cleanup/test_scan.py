@@ -151,19 +151,30 @@ def test_what_the_user_wrote_is_known_from_the_mirror(store: Store) -> None:
         "References": "<1.300@shop.test>",
         "Message-ID": "<again@example.com>",
     }
+    elsewhere = {  # an address that is not configured
+        "From": "Max <max@name.test>",
+        "To": "adam@far.test",
+        "Message-ID": "<old@name.test>",
+        "In-Reply-To": "<7.300@shop.test>",
+        "References": "<7.300@shop.test>",
+    }
     ids = mirrored(
         store,
         [
             Letter(letter(sent), folder="Sent"),
             Letter(letter(sent | answer | {"To": "someone@else.test"}), folder="Sent"),
+            Letter(letter(elsewhere), folder="Sent"),
             Letter(letter(aged(300, 1))),
             Letter(letter(aged(300, 2, From="Eve <EVE@far.test>"))),
             Letter(letter(aged(300, 3, References="<mine@example.com>"))),
+            Letter(letter(aged(300, 5, From="adam@far.test"))),
+            Letter(letter(aged(300, 6, References="<old@name.test>"))),
+            Letter(letter(aged(300, 7))),
             Letter(letter(aged(300, 4))),
         ],
     )
     found, by_rule = scanned(store)
-    assert found.protected == {guard.ANSWERED: 1, guard.CORRESPONDENT: 1, guard.REPLY: 1}
+    assert found.protected == {guard.ANSWERED: 2, guard.CORRESPONDENT: 2, guard.REPLY: 2}
     assert [one.message_id for one in by_rule["newsletters"]] == ids[-1:]
 
 
