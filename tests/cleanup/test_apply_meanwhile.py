@@ -183,7 +183,8 @@ async def test_killed_anywhere(dovecot: Dovecot, fresh_user: str, tmp_path: Path
         job = chosen(rig, ["INBOX"], ["mark_read", "label", "move:Old"], even)
         before = truth(client)
     dice = random.Random(11)
-    torn = sum(killed(dovecot, fresh_user, tmp_path, job, dice) for _ in range(kills))
+    pauses = [dice.random() * 0.1 * (turn % 2) for turn in range(kills)]
+    torn = sum(killed(dovecot, fresh_user, tmp_path, job, pause) for pause in pauses)
     assert torn >= kills // 3
     last = driver.start(tmp_path, dovecot.port, fresh_user, password, job.id, 20)
     assert last.wait() == 0
@@ -194,8 +195,8 @@ async def test_killed_anywhere(dovecot: Dovecot, fresh_user: str, tmp_path: Path
         assert rig.execute("PRAGMA integrity_check") == [("ok",)]
 
 
-def killed(server: Dovecot, user: str, directory: Path, job: Job, dice: random.Random) -> bool:
-    """Kill a process that carries a job out; whether rows were begun then and had no result."""
+def killed(server: Dovecot, user: str, directory: Path, job: Job, pause: float) -> bool:
+    """Kill a process that carries a job out, seconds after it has begun; whether rows had no result then."""
     connection = sqlite3.connect(directory / "mailsync.db")
 
     def states() -> dict[str, int]:
@@ -205,7 +206,7 @@ def killed(server: Dovecot, user: str, directory: Path, job: Job, dice: random.R
     process = driver.start(directory, server.port, user, server.users[user], job.id, 20)
     while process.poll() is None and states() == before:
         time.sleep(0.001)
-    time.sleep(dice.random() * 0.1)
+    time.sleep(pause)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

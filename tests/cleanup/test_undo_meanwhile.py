@@ -97,7 +97,8 @@ async def test_killed_anywhere(dovecot: Dovecot, fresh_user: str, tmp_path: Path
         await applying.applied(rig, ["INBOX"], ["mark_read", "label", "move:Old"])
         job = undone.approved(rig, 1)
     dice = random.Random(12)
-    torn = sum(killed(dovecot, fresh_user, tmp_path, job, dice) for _ in range(kills))
+    pauses = [dice.random() * 0.1 * (turn % 2) for turn in range(kills)]
+    torn = sum(killed(dovecot, fresh_user, tmp_path, job, pause) for pause in pauses)
     assert torn >= kills // 3
     assert driver.start(tmp_path, dovecot.port, fresh_user, password, job.id, 20).wait() == 0
     with Rig(tmp_path, dovecot.port, fresh_user, password) as rig, dovecot.client(fresh_user) as client:
