@@ -40,7 +40,13 @@ def undo(
         int | None,
         typer.Option("--expunge", metavar="N", help="With --again: so many messages leave the server for good."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Approve without being asked.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Approve without being asked; with --again, --hash says of what.")
+    ] = False,
+    shown: Annotated[
+        str,
+        typer.Option("--hash", metavar="HEX", help="The hash of the list, as `cleanup show` tells it."),
+    ] = "",
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Leave it to the engine that runs, or to the next that does.")
     ] = False,
@@ -51,17 +57,21 @@ def undo(
     What the server has lost meanwhile is put there once more from the mirror. What you have moved since stays where you
     put it. It is shown and you are asked; it needs mailbox_modify. Undone in part, the rest can be undone later.
     """
-    from mailsync.store import cleanup_decisions, cleanup_undo, consents
+    from mailsync.store import cleanup_decisions, cleanup_undo, cleanups, consents
 
     shared = context.of(ctx)
     number = cleanup.id_of(cleanup_id)
     cleanup.writable(shared)
     if not yes and not terminal.is_there():
         raise UsageError("somebody has to approve of it", hint="run this in a terminal, or give --yes")
+    if again and yes and not shown:
+        raise UsageError("--yes wants to know which list", hint=f"mailsync cleanup show {number} tells its --hash")
     wanted = frozenset(cleanup.id_of(one) for one in messages or ())
     with shared.store().read() as connection:
         planned = cleanup_undo.plan(connection, number, time.time(), messages=wanted, senders=only or (), again=again)
         consents.require(connection, planned.account, cleanup_decisions.SCOPES)
+        if shown:
+            cleanup_decisions.require_hash(cleanups.get(connection, number, time.time()), shown)
     typed = f"EXPUNGE {expunge}" if expunge is not None else ""
     if not yes:
         _show(planned)

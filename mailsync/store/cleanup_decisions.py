@@ -114,6 +114,12 @@ def _mark(
 # -- yes or no -------------------------------------------------------------------------------------------------
 
 
+def require_hash(one: Cleanup, shown: str) -> None:
+    """UsageError unless a hash, or so many digits of one, is that of this list."""
+    if len(shown) < HASH_DIGITS or not one.hash.startswith(shown.casefold()):
+        raise UsageError("this is not the hash of the list as it is now", hint=f"see: mailsync cleanup show {one.id}")
+
+
 def approve(
     connection: sqlite3.Connection, cleanup_id: int, shown: str, at: float, *, large: bool = False, typed: str = ""
 ) -> int:
@@ -126,10 +132,7 @@ def approve(
     readonly.require()
     one = _undecided(connection, cleanup_id, at)
     consents.require(connection, one.account, SCOPES)
-    if len(shown) < HASH_DIGITS or not one.hash.startswith(shown.casefold()):
-        raise UsageError(
-            "this is not the hash of the list as it is now", hint=f"see: mailsync cleanup show {cleanup_id}"
-        )
+    require_hash(one, shown)
     if cleanup_drafts.digest(connection, cleanup_id) != one.hash:
         raise MailsyncError("this list was altered after it was frozen", hint="run: mailsync cleanup scan")
     if not one.messages:

@@ -55,6 +55,11 @@ def test_done_again_what_is_expunged_is_typed(
     told = cli("cleanup", "undo", "1", "--yes", "--json").json
     assert (told["ok"], told["state"], told["run"]["results"]["done"]) == (True, "undone", 10)
     result = cli("cleanup", "undo", "1", "--again", "--yes")
+    assert (result.code, result.err.splitlines()[0]) == (2, "error: --yes wants to know which list")
+    result = cli("cleanup", "undo", "1", "--again", "--yes", "--hash", "01234567")
+    assert (result.code, result.err.splitlines()[0]) == (2, "error: this is not the hash of the list as it is now")
+    shown = cli("cleanup", "show", "1", "--json").json["hash"]
+    result = cli("cleanup", "undo", "1", "--again", "--yes", "--hash", shown[:8])
     assert (result.code, result.err.splitlines()[0]) == (2, "error: what leaves the server for good has to be typed")
     monkeypatch.setattr(terminal, "is_there", lambda: True)
     monkeypatch.setattr(terminal, "ask", lambda question: "expunge 10")
