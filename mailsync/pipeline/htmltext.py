@@ -232,6 +232,7 @@ def _laid_out(text: str) -> str:
     text = _quoted(text) if _QUOTE in text else _BLANKS.sub("\n\n", f"\n{text}\n")
     if _KEPT in text:
         text = "\n".join([line.rstrip() for line in text.replace(_KEPT, " ").split("\n")])
+    if "\n\n\n" in text:
         text = _EMPTY.sub("\n\n", text)
     text = text.strip("\n").rstrip()
     return text + "\n" if text else ""

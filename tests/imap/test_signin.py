@@ -200,7 +200,7 @@ async def test_the_folders_in_a_round_trip_of_the_sign_in(dovecot: Dovecot, fres
         assert all("MESSAGES" in one.status for one in await session.list_folders())  # asked again, not remembered
         await session.measure()
         await session.measure()
-        assert 0.04 < session.round_trip < 0.2
+        assert 0.02 < session.round_trip < 0.2
         await session.logout()
         (turns,) = proxy.turns
         assert [turn.count(b"\r\n") for turn in turns] == [1, 4, 1, 1, 1]

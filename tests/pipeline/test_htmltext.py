@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailsync.pipeline.htmltext import html_to_text
@@ -107,6 +107,7 @@ PIECES = [
 ]
 
 
+@example(["<", "</p>", "\5", "<li>"])
 @given(st.lists(st.sampled_from([*PIECES, " ", "\n", "<div style=display:none>", *"\2\4\5\6\b\16\17\20\u200c\xa0"])))
 def test_anything_is_read(pieces: list[str]) -> None:
     text = html_to_text("".join(pieces))

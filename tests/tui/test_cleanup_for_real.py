@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -55,8 +56,10 @@ async def decide(pilot: Pilot[None], key: str, state: str) -> None:
         return isinstance(pane, CleanupScreen) and (one := pane.listed.selected) is not None and one.state == state
 
     await until(pilot, shown)
-    await pilot.press(key)
-    await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalScreen))
+    while not isinstance(pilot.app.screen, ApprovalScreen):  # what has just ended may still be synced
+        await pilot.press(key)
+        with contextlib.suppress(AssertionError):
+            await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalScreen), 2.0)
     await pilot.press("tab", "enter")
 
 
