@@ -89,7 +89,11 @@ def test_whoever_is_put_into_a_message_is_spared(corpus: Path) -> None:
     assert spared[guard.TO] + spared[guard.CC] > 1000
 
 
-CASES = list(zip(USERS, (GREEDY, GREEDY, {}), strict=True))
+MARKS: list[list[pytest.MarkDecorator]] = [[pytest.mark.soak], [], []]
+CASES = [
+    pytest.param(address, rules, marks=marks)
+    for address, rules, marks in zip(USERS, (GREEDY, GREEDY, {}), MARKS, strict=True)
+]
 
 
 @pytest.mark.parametrize(("address", "cleanup"), CASES)

@@ -59,7 +59,7 @@ async def decide(pilot: Pilot[None], key: str, state: str) -> None:
     while not isinstance(pilot.app.screen, ApprovalScreen):  # what has just ended may still be synced
         await pilot.press(key)
         with contextlib.suppress(AssertionError):
-            await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalScreen), 2.0)
+            await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalScreen), patience=2.0)
     await pilot.press("tab", "enter")
 
 
