@@ -1,4 +1,4 @@
-"""Law 3: kill it anywhere. Ten moments each here, fifty in the soak."""
+"""Law 3: kill it anywhere. Six moments each here, fifty in the soak."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.engine.kills import Killer, change, fill
 from tests.servers.dovecot import Dovecot
 
 COUNT = 2000
-TIMES = 10
+TIMES = 6
 
 
 def test_a_first_sync_killed_anywhere(dovecot: Dovecot, fresh_user: str, tmp_path: Path) -> None:
