@@ -17,6 +17,7 @@ from mailsync.store.cleanups import SELECTION
 from mailsync.tui.screens.mail import MailScreen
 from mailsync.tui.screens.staging import ACTIONS, StagingScreen
 from mailsync.tui.widgets.fields import Picker
+from mailsync.tui.widgets.marking import MarkingList
 from tests.tui import samples
 from tests.tui.correspondence import configured, correspondence
 from tests.tui.driving import mail_screen, settle, until
@@ -44,6 +45,11 @@ def at_mail(builder: Builder, tmp_path: Path) -> Drive:
         asyncio.run(go())
 
     return run
+
+
+def test_before_anything_is_mirrored_nothing_is_marked(builder: Builder) -> None:
+    """The status below the list is drawn before there is a folder to list."""
+    assert MarkingList(builder.store, lambda: NOW).marked == frozenset()
 
 
 def staged(builder: Builder) -> list[tuple[list[int] | None, dict[str, Any]]]:

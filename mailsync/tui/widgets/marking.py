@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from mailsync.store import threads
+from mailsync.store.database import Store
 from mailsync.tui.sources import Source
 from mailsync.tui.states import MARKED
 from mailsync.tui.widgets.message_list import MessageList
@@ -23,6 +24,10 @@ class MarkingList(MessageList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", show=False, id="messages.mark", tooltip="Mark this one, or take it back"),
     ]
+
+    def __init__(self, store: Store, now: Callable[[], float], *, id: str | None = None) -> None:
+        super().__init__(store, now, id=id)
+        self._marked: set[int] = set()
 
     @property
     def marked(self) -> frozenset[int]:
@@ -40,7 +45,7 @@ class MarkingList(MessageList):
         return self._known.ids if self._known is not None else array("q")
 
     def show_source(self, source: Source | None, at: int | None = None) -> None:
-        self._marked: set[int] = set()
+        self._marked = set()
         super().show_source(source, at)
 
     def action_mark(self) -> None:
