@@ -76,6 +76,8 @@ class Pipeline:
         self._scorer: Scorer | None = None
         self._resumes = 0.0
         """When the index may go on, on the monotonic clock."""
+        self._put_off = False
+        """Scores wait for a job to end."""
 
     def wake(self) -> None:
         """Something was committed. Call it on the loop, as all of these."""
@@ -162,7 +164,8 @@ class Pipeline:
             return False
         started = time.monotonic()
         indexed = await asyncio.to_thread(self._step)
-        scored = not indexed and await asyncio.to_thread(self._score)
+        self._put_off = not indexed and self._busy()  # it is Python all through, which the screen would feel
+        scored = not (indexed or self._put_off) and await asyncio.to_thread(self._score)
         if indexed or scored:
             await asyncio.sleep(BUSY_SECONDS if self._busy() else max(REST_SECONDS, time.monotonic() - started))
         if not indexed and self._indexer is not None:
@@ -211,6 +214,8 @@ class Pipeline:
             else:
                 due = await self._store.aread(lambda connection: quarantine.next_due(connection, versions.INDEX))
                 seconds = None if due is None else max(due - self._now(), 1.0)
+        if self._put_off:
+            seconds = BUSY_SECONDS if seconds is None else min(seconds, BUSY_SECONDS)
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
